@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# How every program and unit test of the tree is built. A folder's module.mk
+# calls these; nothing else writes compile rules.
+#
+#   $(eval $(call program,PATH,SOURCES[,PKGS[,LDLIBS]]))   build/PATH from C files
+#   $(eval $(call unit_test,NAME,SOURCES[,PKGS[,LDLIBS]])) a cmocka program, run by check-unit
+#
+# A source outside the folder is named by its path from the top. Objects lie
+# under build/obj/, mirrored, so that two programs share an object; unit tests
+# have objects of their own under build/san/, with the sanitizers on.
+
+CC        ?= gcc
+BUILD     := build
+WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+             -Wpointer-arith -Wwrite-strings -Wformat=2 -Wno-unused-parameter
+CPPFLAGS  += -D_GNU_SOURCE -I. -Ihost-vfio-sriov/include -Iorchestration/include -Itests/lab/include
+CFLAGS    ?= -O2 -g
+override CFLAGS += -std=gnu11 $(WARN) -fno-strict-aliasing
+SANITIZE  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+san = $(patsubst %.c,$(BUILD)/san/%.o,$(1))
+pkg_cflags = $(if $(strip $(1)),$(shell pkg-config --cflags $(1) 2>/dev/null))
+pkg_libs   = $(if $(strip $(1)),$(shell pkg-config --libs $(1) 2>/dev/null))
+
+# Shown as one short line a file; V=1 shows the commands.
+Q     := $(if $(V),,@)
+say    = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+$(BUILD)/obj/%.o: %.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(OBJ_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/san/%.o: %.c
+	$(call say,CC san,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -DPFKEEP_TEST -O1 -g $(CFLAGS) $(SANITIZE) $(OBJ_CFLAGS) -MMD -MP -c -o $@ $<
+
+define program
+$(BUILD)/$(1): $(call obj,$(2))
+	$$(call say,LD,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CFLAGS) -o $$@ $(call obj,$(2)) $$(call pkg_libs,$(3)) $(4)
+$(call obj,$(2)): OBJ_CFLAGS += $$(call pkg_cflags,$(3))
+PROGRAMS += $(BUILD)/$(1)
+C_SOURCES += $(2)
+endef
+
+define unit_test
+$(BUILD)/tests/$(1): $(call san,$(2))
+	$$(call say,LD,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CFLAGS) $(SANITIZE) -o $$@ $(call san,$(2)) $$(call pkg_libs,$(3)) -lcmocka $(4)
+$(call san,$(2)): OBJ_CFLAGS += $$(call pkg_cflags,$(3))
+UNIT_TESTS += $(BUILD)/tests/$(1)
+C_SOURCES += $(2)
+endef
