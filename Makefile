@@ -14,7 +14,7 @@ include $(wildcard host-vfio-sriov/module.mk qemu-sriov-cap/module.mk pf-vm-imag
 help:
 	@sed -n 's/^## \([a-z-]*\): \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: help programs check-unit clean
+.PHONY: help programs check-unit check-fuzz clean
 
 ## programs: every program of the tree, into build/
 programs: $(PROGRAMS)
@@ -22,6 +22,9 @@ programs: $(PROGRAMS)
 ## check-unit: unit tests; no root, no network, under a minute
 check-unit: $(BUILD)/tests/run $(UNIT_TESTS)
 	$(Q)$(BUILD)/tests/run --title 'unit tests' -- $(sort $(UNIT_TESTS))
+
+## check-fuzz: every fuzzer for a short while, from a fixed seed
+check-fuzz: $(FUZZERS)
 
 ## clean: remove build/ (the cache outside the tree stays)
 clean:

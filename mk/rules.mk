@@ -56,3 +56,33 @@ $(call san,$(2)): OBJ_CFLAGS += $$(call pkg_cflags,$(3))
 UNIT_TESTS += $(BUILD)/tests/$(1)
 C_SOURCES += $(2)
 endef
+
+# A libFuzzer program: $(eval $(call fuzzer,NAME,SOURCES,MAX_LEN)). Its
+# sources include LLVMFuzzerTestOneInput(). check-fuzz runs each FUZZ_RUNS times
+# with a fixed seed; a long run is the same with FUZZ_RUNS=1000000 FUZZ_SEED=0.
+FUZZ_CC   ?= clang
+FUZZ_RUNS ?= 2000
+FUZZ_SEED ?= 1
+fuz = $(patsubst %.c,$(BUILD)/fuzz-obj/%.o,$(1))
+
+$(BUILD)/fuzz-obj/%.o: %.c
+	$(call say,CC fuzz,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(CPPFLAGS) -DPFKEEP_TEST -O1 -g $(CFLAGS) $(SANITIZE) -fsanitize=fuzzer-no-link \
+		$(OBJ_CFLAGS) -MMD -MP -c -o $@ $<
+
+define fuzzer
+$(BUILD)/fuzz/$(1): $(call fuz,$(2))
+	$$(call say,LD,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(FUZZ_CC) $(SANITIZE) -fsanitize=fuzzer -o $$@ $(call fuz,$(2))
+check-fuzz-$(1): $(BUILD)/fuzz/$(1)
+	$$(call say,FUZZ,$(1))
+	$$(Q)log=$$$$(mktemp) && trap 'rm -f $$$$log' EXIT && \
+	if ! $(BUILD)/fuzz/$(1) -runs=$$(FUZZ_RUNS) -seed=$$(FUZZ_SEED) -max_len=$(3) -len_control=0 \
+		-artifact_prefix=$(BUILD)/fuzz/$(1)- >$$$$log 2>&1; then tail -n 40 $$$$log; exit 1; fi; \
+	grep -h -e '^Done' -e '^$(1)' $$$$log
+.PHONY: check-fuzz-$(1)
+FUZZERS += check-fuzz-$(1)
+C_SOURCES += $(2)
+endef
