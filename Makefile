@@ -9,7 +9,7 @@ SHELL := /bin/bash
 
 include mk/rules.mk
 include $(wildcard host-vfio-sriov/module.mk qemu-sriov-cap/module.mk pf-vm-image/module.mk \
-	orchestration/module.mk tests/*/module.mk)
+	orchestration/module.mk tests/*/module.mk tests/lab/*/module.mk)
 
 help:
 	@sed -n 's/^## \([a-z-]*\): \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
