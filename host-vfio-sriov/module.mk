@@ -6,3 +6,17 @@ $(eval $(call unit_test,sriov_cap,tests/unit/sriov_cap_test.c host-vfio-sriov/sr
 
 $(eval $(call fuzzer,sriov_cap_fuzz,tests/fuzz/sriov_cap_fuzz.c tests/fuzz/sriov_cap_model.c \
 	host-vfio-sriov/sriov_cap.c,4096))
+
+# The module against the headers in KDIR, out of tree of both: a copy under build/.
+KDIR       ?= /lib/modules/$(shell uname -r)/build
+MODULE_OUT ?= $(BUILD)/module
+MODULE_SRC := $(wildcard host-vfio-sriov/*.[ch] host-vfio-sriov/Kbuild host-vfio-sriov/dkms.conf)
+
+## module: vfio-pci-sriov.ko for the kernel headers in KDIR, into MODULE_OUT
+.PHONY: module
+module:
+	$(Q)mkdir -p $(MODULE_OUT)/include/uapi/linux
+	$(Q)cp -u $(MODULE_SRC) $(MODULE_OUT)/
+	$(Q)cp -u host-vfio-sriov/include/uapi/linux/vfio_pci_sriov.h $(MODULE_OUT)/include/uapi/linux/
+	$(call say,KBUILD,$(KDIR))
+	$(Q)$(MAKE) -s -C $(KDIR) M=$(abspath $(MODULE_OUT)) W=1 modules

@@ -109,7 +109,6 @@ enum vfio_pci_sriov_action {
  * @VFIO_PCI_SRIOV_WHY_REMOVING: the device is being unbound or unplugged
  * @VFIO_PCI_SRIOV_WHY_BUSY: the host held the device's locks for too long
  * @VFIO_PCI_SRIOV_WHY_HOST: the host could not create the VFs (see @last_error)
- * @VFIO_PCI_SRIOV_WHY_KEEP_ALIVE: keep-alive forbids the reset
  */
 enum vfio_pci_sriov_why {
 	VFIO_PCI_SRIOV_WHY_NONE		= 0,
@@ -121,7 +120,6 @@ enum vfio_pci_sriov_why {
 	VFIO_PCI_SRIOV_WHY_REMOVING	= 6,
 	VFIO_PCI_SRIOV_WHY_BUSY		= 7,
 	VFIO_PCI_SRIOV_WHY_HOST		= 8,
-	VFIO_PCI_SRIOV_WHY_KEEP_ALIVE	= 9,
 };
 
 /* Bits of vfio_pci_sriov_vf_bar.flags */
@@ -264,9 +262,9 @@ struct vfio_pci_sriov_keep_alive {
  * PF, VF or any other function bound to vfio-pci-sriov; also as the sysfs
  * attribute keep_alive. With it, the last close leaves the function as it is: no
  * reset, bus mastering, BARs, MSI-X and power state untouched; the next open
- * takes it over so. Resets that the user asks for fail with -EBUSY. Without an
- * IOMMU its DMA goes on while nobody has it open: the memory must stay.
- * -EINVAL for unknown flags.
+ * takes it over so. A reset that a user asks for is done as ever. Without an IOMMU
+ * its DMA goes on while nobody has it open: the memory must stay. -EINVAL for
+ * unknown flags.
  */
 #define VFIO_DEVICE_FEATURE_PCI_KEEP_ALIVE	0xf503
 
