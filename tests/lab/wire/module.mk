@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The far end of a PF's cable, as a library of sources: WIRE is what a program
+# takes that runs a station (packages: json-c), WIRE_FLOW what a guest takes.
+
+WIRE_FLOW := $(addprefix tests/lab/wire/,flow.c histogram.c)
+WIRE := $(WIRE_FLOW) tests/lab/wire/frame.c
+
+$(eval $(call unit_test,wire_frame,tests/lab/wire/frame_test.c tests/lab/wire/frame.c))
+$(eval $(call unit_test,wire_flow,tests/lab/wire/flow_test.c $(WIRE_FLOW)))
+$(eval $(call unit_test,wire_pcap,tests/lab/wire/pcap_test.c tests/lab/wire/pcap.c))
