@@ -3,8 +3,11 @@
 # takes that runs a station (packages: json-c), WIRE_FLOW what a guest takes.
 
 WIRE_FLOW := $(addprefix tests/lab/wire/,flow.c histogram.c)
-WIRE := $(WIRE_FLOW) tests/lab/wire/frame.c
+WIRE := $(WIRE_FLOW) $(addprefix tests/lab/wire/,frame.c link.c neighbours.c pcap.c report.c \
+	station.c station_flow.c)
 
 $(eval $(call unit_test,wire_frame,tests/lab/wire/frame_test.c tests/lab/wire/frame.c))
 $(eval $(call unit_test,wire_flow,tests/lab/wire/flow_test.c $(WIRE_FLOW)))
 $(eval $(call unit_test,wire_pcap,tests/lab/wire/pcap_test.c tests/lab/wire/pcap.c))
+$(eval $(call unit_test,wire_station,tests/lab/wire/station_test.c tests/lab/wire/fake_guest.c \
+	$(WIRE),json-c))
