@@ -3,7 +3,10 @@
 # daemon, the command line and the libvirt hook over it.
 
 L := orchestration/libpfkeep
+ORCH_TESTING := orchestration/testing/fakehost.c
 
 ORCH_NAMES := $(addprefix $(L)/,bdf.c number.c problem.c vfconf.c vfname.c)
+ORCH_PCI   := $(addprefix $(L)/,pci.c pcicap.c root.c)
 
 $(eval $(call unit_test,orch_names,$(L)/names_test.c $(ORCH_NAMES)))
+$(eval $(call unit_test,orch_pci,$(L)/pci_test.c $(ORCH_TESTING) $(ORCH_NAMES) $(ORCH_PCI),libpci))
