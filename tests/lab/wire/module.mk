@@ -3,7 +3,7 @@
 # takes that runs a station (packages: json-c), WIRE_FLOW what a guest takes.
 
 WIRE_FLOW := $(addprefix tests/lab/wire/,flow.c histogram.c)
-WIRE := $(WIRE_FLOW) $(addprefix tests/lab/wire/,frame.c link.c neighbours.c pcap.c report.c \
+WIRE := $(WIRE_FLOW) $(addprefix tests/lab/wire/,frame.c link.c neighbours.c pcap.c report.c report_flow.c \
 	station.c station_flow.c)
 
 $(eval $(call unit_test,wire_frame,tests/lab/wire/frame_test.c tests/lab/wire/frame.c))

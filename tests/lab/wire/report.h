@@ -13,7 +13,4 @@
 /* NULL if out of memory; ended by json_object_put(). */
 struct json_object *report_station(const struct station *station);
 
-/* The account of one flow, as the guests' programs make it, too. */
-struct json_object *report_flow(const struct flow *flow, bool done);
-
 #endif

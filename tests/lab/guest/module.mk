@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What runs inside tenants: static, so that an initramfs with nothing else will do.
+
+$(eval $(call program,lab/guest/wire-echo,$(addprefix tests/lab/guest/,echo.c udp.c),,-static))
+$(eval $(call program,lab/guest/wire-flow,$(addprefix tests/lab/guest/,flow.c flow_options.c \
+	udp.c) $(addprefix tests/lab/wire/,flow.c histogram.c report_flow.c),json-c,-static))
+
+$(eval $(call unit_test,lab_guest,tests/lab/guest/guest_test.c,json-c))
+$(BUILD)/tests/lab_guest: | $(BUILD)/lab/guest/wire-echo $(BUILD)/lab/guest/wire-flow
