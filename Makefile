@@ -14,17 +14,31 @@ include $(wildcard host-vfio-sriov/module.mk qemu-sriov-cap/module.mk pf-vm-imag
 help:
 	@sed -n 's/^## \([a-z-]*\): \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-.PHONY: help programs check-unit check-fuzz clean
+.PHONY: help programs check check-unit check-fuzz clean
 
 ## programs: every program of the tree, into build/
 programs: $(PROGRAMS)
 
+# The groups of `make check`, in this order; group X is the target check-X, whose
+# runner has --title X and $(RUN_TALLY), so that one line can sum them all up.
+CHECK_GROUPS := $(CHECK_FIRST) unit fuzz $(CHECK_LAST)
+RUN           = $(BUILD)/tests/run
+RUN_TALLY     = $(if $(TALLY),--tally $(TALLY))
+
+## check: everything that can be tested here; the last line is the sum
+check: $(BUILD)/tests/run
+	@rm -f $(BUILD)/tally
+	@for group in $(CHECK_GROUPS); do \
+		$(MAKE) --no-print-directory check-$$group TALLY=$(BUILD)/tally; \
+	done; $(RUN) --sum $(BUILD)/tally -- $(CHECK_GROUPS)
+
 ## check-unit: unit tests; no root, no network, under a minute
 check-unit: $(BUILD)/tests/run $(UNIT_TESTS)
-	$(Q)$(BUILD)/tests/run --title 'unit tests' -- $(sort $(UNIT_TESTS))
+	$(Q)$(RUN) --title unit $(RUN_TALLY) -- $(sort $(UNIT_TESTS))
 
 ## check-fuzz: every fuzzer for a short while, from a fixed seed
-check-fuzz: $(FUZZERS)
+check-fuzz: $(BUILD)/tests/run $(FUZZERS)
+	$(Q)$(RUN) --title fuzz $(RUN_TALLY) --plain -- $(FUZZ_COMMANDS)
 
 ## clean: remove build/ (the cache outside the tree stays)
 clean:

@@ -76,13 +76,7 @@ $(BUILD)/fuzz/$(1): $(call fuz,$(2))
 	$$(call say,LD,$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(FUZZ_CC) $(SANITIZE) -fsanitize=fuzzer -o $$@ $(call fuz,$(2))
-check-fuzz-$(1): $(BUILD)/fuzz/$(1)
-	$$(call say,FUZZ,$(1))
-	$$(Q)log=$$$$(mktemp) && trap 'rm -f $$$$log' EXIT && \
-	if ! $(BUILD)/fuzz/$(1) -runs=$$(FUZZ_RUNS) -seed=$$(FUZZ_SEED) -max_len=$(3) -len_control=0 \
-		-artifact_prefix=$(BUILD)/fuzz/$(1)- >$$$$log 2>&1; then tail -n 40 $$$$log; exit 1; fi; \
-	grep -h -e '^Done' -e '^$(1)' $$$$log
-.PHONY: check-fuzz-$(1)
-FUZZERS += check-fuzz-$(1)
+FUZZERS += $(BUILD)/fuzz/$(1)
+FUZZ_COMMANDS += '$(BUILD)/fuzz/$(1) -runs=$$(FUZZ_RUNS) -seed=$$(FUZZ_SEED) -max_len=$(3) -len_control=0 -artifact_prefix=$(BUILD)/fuzz/$(1)-'
 C_SOURCES += $(2)
 endef

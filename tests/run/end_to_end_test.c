@@ -303,6 +303,16 @@ static void plain_program_is_one_test(void **state)
 	assert_string_equal(last_line(scratch), "1 passed, 1 failed");
 }
 
+static void program_may_be_given_a_name(void **state)
+{
+	struct scratch *scratch = *state;
+
+	assert_int_equal(RUN(scratch, "--plain", "two words=/bin/true", "lint=/bin/false a=b"), 1);
+	assert_says(scratch, " FAILED lint: ");
+	assert_says(scratch, "two: No such file or directory");
+	assert_string_equal(last_line(scratch), "0 passed, 2 failed");
+}
+
 static void log_dir_keeps_the_output(void **state)
 {
 	struct scratch *scratch = *state;
@@ -397,6 +407,7 @@ int main(void)
 		TEST(interrupt_ends_the_children_and_counts_what_ran),
 		TEST(process_left_behind_is_ended_and_a_failure),
 		TEST(plain_program_is_one_test),
+		TEST(program_may_be_given_a_name),
 		TEST(log_dir_keeps_the_output),
 		TEST(groups_are_summed_under_one_line),
 		TEST(group_missing_from_the_tally_is_a_failure),

@@ -29,14 +29,32 @@ struct run {
 	size_t line_len;
 };
 
+/* "NAME=COMMAND": the length of NAME, or 0 if there is none. */
+static size_t given_name_len(const char *command)
+{
+	size_t len = strcspn(command, "=/ ");
+
+	return command[len] == '=' ? len : 0;
+}
+
 void program_name(const char *command, char *name, size_t size)
 {
-	size_t len = strcspn(command, " ");
-	const char *end = command + len, *start = end;
+	size_t len = given_name_len(command);
+	const char *start = command, *end = command + len;
 
-	while (start > command && start[-1] != '/')
-		start--;
+	if (!len) {
+		end = command + strcspn(command, " ");
+		for (start = end; start > command && start[-1] != '/'; start--)
+			;
+	}
 	snprintf(name, size, "%.*s", (int)(end - start), start);
+}
+
+static char *copy_command(const char *command)
+{
+	size_t len = given_name_len(command);
+
+	return strdup(len ? command + len + 1 : command);
 }
 
 __attribute__((format(printf, 2, 3))) static void fail(struct run *run, const char *format, ...)
@@ -204,7 +222,7 @@ int program_run(const struct program *program, int signals, struct program_resul
 	struct run run = { .program = program, .result = ret_result, .signals = signals };
 	long long start = clock_ms();
 	char *argv[PROGRAM_ARGS_MAX + 1];
-	char *command = strdup(program->command);
+	char *command = copy_command(program->command);
 	bool in_time;
 	int r;
 

@@ -11,7 +11,7 @@
 #define PROGRAM_ARGS_MAX 32
 
 struct program {
-	const char *command; /* a path, and arguments parted by blanks */
+	const char *command; /* [NAME=]a path, and arguments parted by blanks */
 	bool plain;	     /* no TAP: one test, passed if the exit status is 0 */
 	int timeout_s;
 	int grace_ms;				   /* to clean up, between SIGTERM and SIGKILL */
@@ -30,7 +30,7 @@ struct program_result {
 /* Negative only if the program could not be started for want of resources. */
 int program_run(const struct program *program, int signals, struct program_result *ret_result);
 
-/* The last part of the program's path, for people. */
+/* NAME, or the last part of the program's path. */
 void program_name(const char *command, char *name, size_t size);
 
 #endif

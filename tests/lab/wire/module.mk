@@ -11,3 +11,8 @@ $(eval $(call unit_test,wire_flow,tests/lab/wire/flow_test.c $(WIRE_FLOW)))
 $(eval $(call unit_test,wire_pcap,tests/lab/wire/pcap_test.c tests/lab/wire/pcap.c))
 $(eval $(call unit_test,wire_station,tests/lab/wire/station_test.c tests/lab/wire/fake_guest.c \
 	$(WIRE),json-c))
+
+$(eval $(call fuzzer,wire_frame_fuzz,tests/fuzz/wire_frame_fuzz.c tests/lab/wire/frame.c \
+	$(WIRE_FLOW),2048))
+$(eval $(call fuzzer,wire_station_fuzz,tests/fuzz/wire_station_fuzz.c \
+	$(filter-out %/report.c %/report_flow.c,$(WIRE)),2048))
