@@ -2,6 +2,7 @@
 # What an operator touches: libpfkeep (the logic, and what the tests link), the
 # daemon, the command line and the libvirt hook over it.
 
+comma := ,
 L := orchestration/libpfkeep
 ORCH_TESTING := orchestration/testing/fakehost.c
 
@@ -10,3 +11,10 @@ ORCH_PCI   := $(addprefix $(L)/,pci.c pcicap.c root.c)
 
 $(eval $(call unit_test,orch_names,$(L)/names_test.c $(ORCH_NAMES)))
 $(eval $(call unit_test,orch_pci,$(L)/pci_test.c $(ORCH_TESTING) $(ORCH_NAMES) $(ORCH_PCI),libpci))
+
+ORCH_STATE := $(addprefix $(L)/,crc32c.c state.c state_line.c)
+
+$(eval $(call unit_test,orch_state,$(L)/state_test.c $(ORCH_NAMES) $(ORCH_STATE),json-c))
+# The calls that touch the disk are wrapped, to be killed in.
+$(eval $(call unit_test,orch_state_crash,$(L)/state_crash_test.c $(ORCH_NAMES) $(ORCH_STATE),json-c,\
+	$(addprefix -Wl$(comma)--wrap=,write fsync fdatasync ftruncate renameat unlinkat)))
