@@ -43,8 +43,16 @@ static enum flow_kind kind_of(const struct run *run)
 
 static void print_report(const struct run *run)
 {
-	struct json_object *report = report_flow(run->flow, run->done);
+	struct json_object *report;
 
+	/* What became of a one-way flow only its receiver knows. */
+	if (run->options.mode == FLOW_MODE_SEND) {
+		report = json_object_new_object();
+		json_object_object_add(report, "sent",
+				       json_object_new_uint64(flow_sent(run->flow)));
+	} else {
+		report = report_flow(run->flow, run->done);
+	}
 	json_object_object_add(report, "id", json_object_new_int(run->options.id));
 	json_object_object_add(report, "not_sent", json_object_new_uint64(run->not_sent));
 	printf("%s\n", json_object_to_json_string_ext(report, JSON_C_TO_STRING_PLAIN));

@@ -151,6 +151,7 @@ static void receiver_counts_what_a_sender_sends(void **state)
 	next_line(&flow);
 	report = next_report(&flow);
 	assert_int_equal(number(report, "sent"), 300);
+	assert_false(json_object_object_get_ex(report, "lost", NULL));
 	json_object_put(report);
 	assert_int_equal(finish(&flow), 0);
 

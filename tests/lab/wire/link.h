@@ -3,7 +3,10 @@
  * The cable to QEMU: frames over a unix stream socket, each after its length as
  * four bytes, big-endian. We listen and QEMU connects, again whenever it starts:
  *
- *   -netdev stream,id=wire0,server=off,addr.type=unix,addr.path=PATH
+ *   -netdev stream,id=wire0,server=off,addr.type=unix,addr.path=PATH,reconnect-ms=100
+ *
+ * (reconnect=1, in seconds, with QEMU 8.0 to 9.1; with either, QEMU may be the first
+ * to start, and outlives us, too.)
  *
  * One peer at a time; the next waits until the one before has gone. Nothing here
  * blocks: what the peer doesn't take at once is queued, and beyond LINK_QUEUE
