@@ -20,3 +20,7 @@ module:
 	$(Q)cp -u host-vfio-sriov/include/uapi/linux/vfio_pci_sriov.h $(MODULE_OUT)/include/uapi/linux/
 	$(call say,KBUILD,$(KDIR))
 	$(Q)$(MAKE) -s -C $(KDIR) M=$(abspath $(MODULE_OUT)) W=1 modules
+
+# Drives the driver inside the lab host; static, so that any root can run it.
+$(eval $(call program,lab/vfio_sriov_client,$(addprefix tests/lab/client/,main.c tap.c sysfs.c \
+	device.c client.c capability.c protect.c regions.c tokens.c keep_alive.c races.c),,-static))

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vfio_sriov_client: drives vfio-pci-sriov through VFIO itself, without QEMU, on
+ * one PF, and says in TAP what it found. For the lab host; run as root.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "tests/lab/client/client.h"
+
+static const struct client_case *const groups[] = {
+	capability_cases, protect_cases, region_cases, token_cases, keep_alive_cases, race_cases,
+};
+
+static const char *const mode_names[] = { "group", "cdev" };
+
+static bool wanted(const struct client_case *cc, const char *only)
+{
+	return !only || strstr(cc->name, only);
+}
+
+static unsigned int count(const char *only, const bool *modes)
+{
+	unsigned int n = 0;
+
+	for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
+		for (const struct client_case *cc = groups[g]; cc->name; cc++)
+			n += wanted(cc, only) ? modes[0] + modes[1] : 0;
+	return n;
+}
+
+static bool run_case(const struct client_case *cc, const struct context *c, unsigned int number)
+{
+	tap_case_begin();
+	if (!setjmp(tap_case_end))
+		cc->run(c);
+	printf("%sok %u - %s: %s\n", tap_case_failed() ? "not " : "", number,
+	       mode_names[c->mode], cc->name);
+	fflush(stdout);
+	return !tap_case_failed();
+}
+
+static unsigned int run_all(struct context *c, const char *only, const bool *modes)
+{
+	unsigned int number = 0, failed = 0;
+
+	printf("TAP version 13\n1..%u\n", count(only, modes));
+	for (int mode = DEVICE_GROUP; mode <= DEVICE_CDEV; mode++) {
+		if (!modes[mode])
+			continue;
+		c->mode = mode;
+		for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
+			for (const struct client_case *cc = groups[g]; cc->name; cc++)
+				if (wanted(cc, only))
+					failed += !run_case(cc, c, ++number);
+	}
+	return failed;
+}
+
+static bool kernel_has_cdev_tokens(void)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname name;
+
+	uname(&name);
+	return sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 17));
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: vfio_sriov_client --pf BDF [--mode group|cdev] [--case TEXT] "
+			"[--cycles N]\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "pf", required_argument, NULL, 'p' },	    { "mode", required_argument, NULL, 'm' },
+		{ "case", required_argument, NULL, 'c' },   { "cycles", required_argument, NULL, 'n' },
+		{ 0 },
+	};
+	struct context c = { .cycles = 3, .cdev_tokens = kernel_has_cdev_tokens() };
+	bool modes[2] = { true, true };
+	const char *only = NULL;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (opt == 'p')
+			c.pf = optarg;
+		else if (opt == 'm')
+			modes[!strcmp(optarg, "group")] = false;
+		else if (opt == 'c')
+			only = optarg;
+		else if (opt == 'n')
+			c.cycles = (unsigned int)strtoul(optarg, NULL, 0);
+		else
+			return usage();
+	}
+	if (!c.pf || optind != argc)
+		return usage();
+	return run_all(&c, only, modes) ? 1 : 0;
+}
