@@ -18,3 +18,8 @@ $(eval $(call unit_test,orch_state,$(L)/state_test.c $(ORCH_NAMES) $(ORCH_STATE)
 # The calls that touch the disk are wrapped, to be killed in.
 $(eval $(call unit_test,orch_state_crash,$(L)/state_crash_test.c $(ORCH_NAMES) $(ORCH_STATE),json-c,\
 	$(addprefix -Wl$(comma)--wrap=,write fsync fdatasync ftruncate renameat unlinkat)))
+
+ORCH_DOCTOR := $(addprefix $(L)/,doctor.c doctor_host.c doctor_pf.c doctor_soft.c run.c)
+
+$(eval $(call unit_test,orch_doctor,$(L)/doctor_test.c $(ORCH_TESTING) $(ORCH_NAMES) $(ORCH_PCI) \
+	$(ORCH_DOCTOR),libpci libvirt))

@@ -53,6 +53,7 @@ void fakehost_file_bytes(struct fakehost *host, const char *path, const void *by
 {
 	CLEANUP(cleanup_close) int fd = -1;
 
+	path += *path == '/';
 	make_dirs(host, path, false);
 	fd = openat(host->root.fd, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	assert_true(fd >= 0);
