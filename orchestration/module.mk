@@ -23,3 +23,12 @@ ORCH_DOCTOR := $(addprefix $(L)/,doctor.c doctor_host.c doctor_pf.c doctor_soft.
 
 $(eval $(call unit_test,orch_doctor,$(L)/doctor_test.c $(ORCH_TESTING) $(ORCH_NAMES) $(ORCH_PCI) \
 	$(ORCH_DOCTOR),libpci libvirt))
+
+C := orchestration/pfkeep
+ORCH_CLI := $(addprefix $(C)/,command.c command_doctor.c command_pf.c command_vf.c table.c) $(L)/view.c
+ORCH_CLI_PKGS := libpci libvirt json-c
+
+$(eval $(call program,bin/pfkeep,$(C)/main.c $(ORCH_CLI) $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR),\
+	$(ORCH_CLI_PKGS)))
+$(eval $(call unit_test,orch_command,$(C)/command_test.c $(ORCH_CLI) $(ORCH_TESTING) $(ORCH_NAMES) \
+	$(ORCH_PCI) $(ORCH_DOCTOR),$(ORCH_CLI_PKGS)))
