@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The folder that work in progress lives in: beside the output, so that the
+ * result gets its name by a rename, and gone when the program ends.
+ */
+#ifndef PF_VM_IMAGE_SCRATCH_H
+#define PF_VM_IMAGE_SCRATCH_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tests/lab/products/problem.h"
+
+struct scratch {
+	char dir[PATH_MAX];
+	char image[PATH_MAX]; /* the result, as it grows */
+	char log[PATH_MAX];
+};
+
+/* output: the image to be; needs that many bytes free beside it. */
+int scratch_open(const char *output, uint64_t need, struct scratch *ret_scratch, struct problem *p);
+void scratch_close(struct scratch *s);
+
+/* DIR/NAME in a buffer of PATH_MAX; -ENAMETOOLONG if it doesn't fit. */
+int scratch_path(const char *dir, const char *name, char ret_path[PATH_MAX]);
+
+/* Gives the image its name, in one step; replaces one that is there. */
+int scratch_publish(struct scratch *s, const char *output, struct problem *p);
+
+/* -EBUSY if a QEMU has the disk of the image at path open. */
+int scratch_check_unused(const char *image, struct problem *p);
+
+int scratch_remove_tree(const char *path);
+
+#endif
