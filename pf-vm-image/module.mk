@@ -1,7 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# pf-image: what needs no libguestfs, and its tests.
+# pf-image and the first program of the VM that it makes.
 
 PF_IMAGE_BASE := $(addprefix tests/lab/products/,hash.c problem.c)
+PF_IMAGE_PURE := $(addprefix pf-vm-image/,closure.c drivers.c initrd.c manifest.c packages.c sbom.c \
+	tree.c) $(PF_IMAGE_BASE)
+PF_IMAGE_LIB := $(PF_IMAGE_PURE) $(addprefix pf-vm-image/,appliance.c appliance_kernel.c bootstrap.c \
+	build.c cache.c customize.c debian.c disk.c edit.c files.c finish.c inspect.c kernel.c kvm.c recipe.c \
+	root.c run.c scratch.c vendor.c verify.c) $(addprefix tests/lab/products/,aptsrc.c progress.c)
+PF_IMAGE_COMMANDS := $(addprefix pf-vm-image/,pf-image.c command.c command_build.c command_customize.c \
+	command_inspect.c command_verify.c)
+PF_IMAGE_PKGS := libguestfs libarchive libkmod json-c libcrypto
+
+$(eval $(call program,pf-vm-image/pf-image,$(PF_IMAGE_COMMANDS) $(PF_IMAGE_LIB),$(PF_IMAGE_PKGS)))
+$(eval $(call program,pf-vm-image/pf-init,pf-vm-image/initrd/pf-init.c,,-static))
+$(BUILD)/pf-vm-image/pf-image: | $(BUILD)/pf-vm-image/pf-init
+
 $(eval $(call unit_test,pf_image_tree,pf-vm-image/tree_test.c pf-vm-image/tree.c \
 	$(PF_IMAGE_BASE),libarchive libcrypto))
 $(eval $(call unit_test,pf_image_manifest,$(addprefix pf-vm-image/,manifest_test.c manifest.c tree.c) \
