@@ -147,15 +147,18 @@ size_t proto_hello_pack(const struct proto_hello *hello, uint8_t *dst)
 {
 	put_u32(dst, hello->version);
 	memcpy(dst + 4, hello->nonce, PROTO_NONCE);
-	return 4 + PROTO_NONCE;
+	memset(dst + 4 + PROTO_NONCE, 0, PROTO_BOOT_ID);
+	strcpy((char *)dst + 4 + PROTO_NONCE, hello->boot_id);
+	return 4 + PROTO_NONCE + PROTO_BOOT_ID;
 }
 
 int proto_hello_parse(const uint8_t *payload, size_t len, struct proto_hello *ret_hello)
 {
-	if (len != 4 + PROTO_NONCE)
+	if (len != 4 + PROTO_NONCE + PROTO_BOOT_ID || payload[len - 1])
 		return -EBADMSG;
 	ret_hello->version = get_u32(payload);
 	memcpy(ret_hello->nonce, payload + 4, PROTO_NONCE);
+	memcpy(ret_hello->boot_id, payload + 4 + PROTO_NONCE, PROTO_BOOT_ID);
 	return 0;
 }
 

@@ -11,12 +11,13 @@
  * A session, as the client (L0) sees it:
  *
  *	HELLO(version, nonce)  ->
- *	                       <-  HELLO(version, same nonce); older bytes are stale
+ *	                       <-  HELLO(version, same nonce, boot); older bytes are stale
  *	EXEC | PUSH | PULL     ->
  *	IN*, IN_EOF, SIGNAL    ->  at most the granted credit of IN bytes is under way
  *	                       <-  CREDIT*, OUT*, ERR*, then one EXIT or FAIL
  *
- * Hanging up, or a new HELLO, cancels what runs.
+ * A new HELLO cancels what runs, and is answered when that has ended. labd says
+ * one for a client that has hung up, before the next one gets the port.
  */
 #ifndef LAB_PROTO_H
 #define LAB_PROTO_H
@@ -30,6 +31,7 @@
 #define PROTO_PORT_NAME	 "org.pfkeep.lab."	 /* + 0..7 */
 #define PROTO_EVENT_PORT "org.pfkeep.lab.events" /* agent to labd, EVENT frames only */
 #define PROTO_NONCE	 16
+#define PROTO_BOOT_ID	 37    /* text, terminated */
 #define PROTO_CREDIT	 65536 /* IN bytes that a client may have under way */
 
 /* Largest payload, and what a frame of it takes on the wire. */
@@ -86,6 +88,7 @@ int proto_decode(struct proto_decoder *dec, const uint8_t *data, size_t len, siz
 struct proto_hello {
 	uint32_t version;
 	uint8_t nonce[PROTO_NONCE];
+	char boot_id[PROTO_BOOT_ID]; /* of the kernel that answers; empty when asking */
 };
 size_t proto_hello_pack(const struct proto_hello *hello, uint8_t *dst);
 int proto_hello_parse(const uint8_t *payload, size_t len, struct proto_hello *ret_hello);

@@ -154,6 +154,20 @@ static void an_unknown_type_is_refused(void **state)
 	assert_int_equal(bad, 2);
 }
 
+static void a_hello_carries_nonce_and_boot(void **state)
+{
+	struct proto_hello hello = { PROTO_VERSION, "0123456789abcde", "boot-id" }, got;
+	uint8_t payload[128];
+	size_t n = proto_hello_pack(&hello, payload);
+
+	assert_int_equal(proto_hello_parse(payload, n, &got), 0);
+	assert_memory_equal(got.nonce, hello.nonce, PROTO_NONCE);
+	assert_string_equal(got.boot_id, "boot-id");
+	assert_int_equal(proto_hello_parse(payload, n - 1, &got), -EBADMSG);
+	payload[n - 1] = 'x'; /* not terminated */
+	assert_int_equal(proto_hello_parse(payload, n, &got), -EBADMSG);
+}
+
 static void exec_carries_cwd_argv_and_env(void **state)
 {
 	char *argv[] = { (char *)"echo", (char *)"", (char *)"two words", NULL };
@@ -262,6 +276,7 @@ int main(void)
 		cmocka_unit_test_setup(every_flipped_bit_is_noticed, setup),
 		cmocka_unit_test_setup(endless_noise_is_dropped_whole, setup),
 		cmocka_unit_test_setup(an_unknown_type_is_refused, setup),
+		cmocka_unit_test_setup(a_hello_carries_nonce_and_boot, setup),
 		cmocka_unit_test_setup(exec_carries_cwd_argv_and_env, setup),
 		cmocka_unit_test_setup(a_lying_exec_request_is_refused, setup),
 		cmocka_unit_test_setup(only_absolute_paths_and_plain_modes_pass, setup),

@@ -2,6 +2,7 @@
 #include "tests/lab/agent/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,9 +56,19 @@ void session_send_fail(struct session *session, int error, const char *what)
 	session_send(session, PROTO_FAIL, payload, proto_fail_pack(error, text, payload));
 }
 
+static void session_boot_id(char boot_id[PROTO_BOOT_ID])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, boot_id, PROTO_BOOT_ID - 1);
+
+	boot_id[n > 0 ? n : 0] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
 static void session_greet(struct session *session)
 {
-	uint8_t payload[64];
+	uint8_t payload[128];
 
 	session->hello_waits = false;
 	session->greeted = true;
@@ -65,6 +76,7 @@ static void session_greet(struct session *session)
 	session->out_pos = 0;
 	session->out_len = 0;
 	session->hello.version = PROTO_VERSION;
+	session_boot_id(session->hello.boot_id);
 	session_send(session, PROTO_HELLO, payload, proto_hello_pack(&session->hello, payload));
 }
 
@@ -105,17 +117,6 @@ static void session_frame(struct session *session, const struct proto_frame *fra
 	/* Anything else belongs to work that ended a moment ago. */
 }
 
-static void session_hangup(struct session *session)
-{
-	session->greeted = false;
-	session->hello_waits = false;
-	session->out_pos = 0;
-	session->out_len = 0;
-	proto_decoder_reset(&session->dec);
-	if (session->work)
-		session->work->cancel(session);
-}
-
 static void session_feed(struct session *session, const uint8_t *data, size_t len)
 {
 	struct proto_frame frame;
@@ -130,8 +131,10 @@ static void session_feed(struct session *session, const uint8_t *data, size_t le
 }
 
 /*
- * The port is watched edge-triggered: while no client is connected poll() says
- * HUP for ever, but the driver wakes its pollers once for each change.
+ * The port is watched edge-triggered: until the far end is there, poll() says HUP
+ * for ever, but the driver wakes its pollers once for each change. Who comes and
+ * goes at the far end is told in the stream, by HELLO, and by nothing else: the
+ * driver's word of it is not in order with the stream's bytes.
  */
 static void session_port_event(struct loop_source *src, uint32_t events)
 {
@@ -142,8 +145,6 @@ static void session_port_event(struct loop_source *src, uint32_t events)
 
 	while ((n = read(src->fd, buf, sizeof(buf))) > 0)
 		session_feed(session, buf, (size_t)n);
-	if (n == 0)
-		session_hangup(session);
 	was_full = !session_has_room(session);
 	session_flush(session);
 	if (was_full && session_has_room(session) && session->work)
