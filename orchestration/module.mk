@@ -32,3 +32,7 @@ $(eval $(call program,bin/pfkeep,$(C)/main.c $(ORCH_CLI) $(ORCH_NAMES) $(ORCH_PC
 	$(ORCH_CLI_PKGS)))
 $(eval $(call unit_test,orch_command,$(C)/command_test.c $(ORCH_CLI) $(ORCH_TESTING) $(ORCH_NAMES) \
 	$(ORCH_PCI) $(ORCH_DOCTOR),$(ORCH_CLI_PKGS)))
+
+ORCH_DOMAIN := $(addprefix $(L)/,domain.c domain_write.c uuid.c)
+
+$(eval $(call unit_test,orch_domain,$(L)/domain_test.c $(ORCH_NAMES) $(ORCH_DOMAIN),libxml-2.0 libvirt))

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Domain XML. What a tenant asks for is in its <metadata>:
+ *
+ *	<pfkeep:vf xmlns:pfkeep="urn:pfkeep:domain:1" pf="0000:01:00.0"
+ *		mac="52:54:00:12:34:56" vlan="7"/>
+ *
+ * with the attributes pf (needed), index, mac, vlan, rate, trust, spoofchk; or
+ * several of them inside one <pfkeep:vfs>. (libvirt keeps one top-level element
+ * of a namespace only and drops the rest without a word, so two <pfkeep:vf> side
+ * by side are refused here.)
+ *
+ * Input is hostile: no DTD, no entities but the five of XML, no network, UTF-8,
+ * limits on size, depth and number.
+ */
+#ifndef PFKEEP_DOMAIN_H
+#define PFKEEP_DOMAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pfkeep/bdf.h"
+#include "pfkeep/problem.h"
+#include "pfkeep/uuid.h"
+#include "pfkeep/vfconf.h"
+
+#define DOMAIN_NAMESPACE "urn:pfkeep:domain:1"
+#define DOMAIN_XML_MAX	 (1u << 20)
+#define DOMAIN_NAME	 256
+#define DOMAIN_WANTS_MAX 64
+#define DOMAIN_ALIAS	 64
+/* User aliases of the hostdevs that pfkeep puts in; followed by the request's number. */
+#define DOMAIN_ALIAS_VF "ua-pfkeep-vf"
+
+/* A VF that the domain asks for. */
+struct domain_want {
+	struct bdf pf;
+	bool any;	/* any free VF of the PF */
+	uint16_t index; /* if not any */
+	struct vfconf conf;
+};
+
+/* A PCI function that the domain has, as <hostdev> or <interface type='hostdev'>. */
+struct domain_hostdev {
+	struct bdf bdf;
+	bool interface;
+	char alias[DOMAIN_ALIAS]; /* empty if it has none */
+};
+
+struct domain_info {
+	char name[DOMAIN_NAME];
+	char uuid[UUID_TEXT];
+	struct domain_want wants[DOMAIN_WANTS_MAX];
+	size_t n_wants;
+	struct domain_hostdev *hostdevs;
+	size_t n_hostdevs;
+};
+
+/* xml needs no terminator. -EINVAL with the rule that is broken, or -ENOMEM. */
+int domain_parse(const char *xml, size_t len, struct domain_info *ret_info,
+		 struct problem *problem);
+void domain_release(struct domain_info *info);
+
+/* A <hostdev> for a VF that is bound already; allocated. */
+int domain_hostdev_xml(const struct bdf *vf, const char *alias, char **ret_xml);
+
+/* The VM that owns a PF. */
+struct domain_pfvm {
+	const char *type; /* "kvm" */
+	const char *name;
+	const char *uuid;
+	unsigned int memory_mib;
+	const char *emulator;
+	const char *image; /* qcow2 */
+	struct bdf pf;
+	unsigned int spare_buses; /* behind the PF's port, for VFs that lie on another bus */
+};
+
+int domain_pfvm_xml(const struct domain_pfvm *vm, char **ret_xml);
+
+#endif

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "orchestration/testing/cmocka.h"
+
+#include <errno.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+#include <libxml/parser.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pfkeep/cleanup.h"
+#include "pfkeep/domain.h"
+
+#define UUID	   "c7a5fdbd-edaf-9455-926a-d65c16db1809"
+#define HEAD	   "<domain type='kvm'><name>web</name><uuid>" UUID "</uuid>"
+#define OURS	   "xmlns:p='urn:pfkeep:domain:1'"
+#define META(text) HEAD "<metadata>" text "</metadata></domain>"
+
+static int parse(const char *xml, struct domain_info *ret_info, struct problem *problem)
+{
+	return domain_parse(xml, strlen(xml), ret_info, problem);
+}
+
+static void a_tenant_says_what_it_wants(void **state)
+{
+	struct domain_info info;
+	char text[BDF_TEXT];
+
+	assert_int_equal(parse(META("<o:x xmlns:o='urn:other'><p:vf " OURS "/></o:x>"
+				    "<p:vfs " OURS "><!-- two --><p:vf pf='0000:01:00.0' vlan='7'"
+				    " mac='52:54:00:12:34:56'/> <p:vf pf='0000:02:00.0' index='3'"
+				    " rate='100' trust='on' spoofchk='off'/></p:vfs>"),
+			       &info, NULL),
+			 0);
+	assert_string_equal(info.name, "web");
+	assert_string_equal(info.uuid, UUID);
+	assert_int_equal(info.n_wants, 2);
+	assert_string_equal(bdf_format(&info.wants[0].pf, text), "0000:01:00.0");
+	assert_true(info.wants[0].any);
+	assert_int_equal(info.wants[0].conf.set, VFCONF_MAC | VFCONF_VLAN);
+	assert_int_equal(info.wants[0].conf.vlan, 7);
+	assert_false(info.wants[1].any);
+	assert_int_equal(info.wants[1].index, 3);
+	assert_int_equal(info.wants[1].conf.rate, 100);
+	assert_true(info.wants[1].conf.trust);
+	assert_int_equal(info.wants[1].conf.set, VFCONF_RATE | VFCONF_TRUST | VFCONF_SPOOFCHK);
+	domain_release(&info);
+}
+
+static void one_vf_needs_no_list(void **state)
+{
+	struct domain_info info;
+
+	assert_int_equal(
+		parse(META("<vf xmlns='urn:pfkeep:domain:1' pf='0000:01:00.0'/>"), &info, NULL), 0);
+	assert_int_equal(info.n_wants, 1);
+	assert_int_equal(info.wants[0].conf.set, 0);
+	domain_release(&info);
+}
+
+static void a_domain_may_want_nothing(void **state)
+{
+	static const char *const quiet[] = {
+		HEAD "</domain>",
+		META(""),
+		META("<vf pf='0000:01:00.0'/>"),
+		META("<p:vf xmlns:p='urn:pfkeepers:domain:1' pf='x'/>"),
+		META("<!-- <p:vf pf='x'/> --><![CDATA[<p:vf/>]]>"),
+	};
+	struct domain_info info;
+
+	for (size_t i = 0; i < ARRAY_SIZE(quiet); i++) {
+		assert_int_equal(parse(quiet[i], &info, NULL), 0);
+		assert_int_equal(info.n_wants, 0);
+		domain_release(&info);
+	}
+}
+
+static void what_the_domain_has_is_read(void **state)
+{
+	struct domain_info info;
+	char text[BDF_TEXT];
+
+	assert_int_equal(
+		parse(HEAD
+		      "<devices><hostdev mode='subsystem' type='pci' managed='no'><source>"
+		      "<address domain='0x0000' bus='0x02' slot='0x10' function='0x4'/></source>"
+		      "<alias name='ua-pfkeep-vf0'/></hostdev>"
+		      "<hostdev mode='subsystem' type='usb'><source/></hostdev>"
+		      "<interface type='hostdev'><source><address type='pci' domain='0x0000'"
+		      " bus='0x02' slot='0x11' function='0x0'/></source></interface>"
+		      "<interface type='network'><source network='default'/></interface>"
+		      "</devices></domain>",
+		      &info, NULL),
+		0);
+	assert_int_equal(info.n_hostdevs, 2);
+	assert_string_equal(bdf_format(&info.hostdevs[0].bdf, text), "0000:02:10.4");
+	assert_string_equal(info.hostdevs[0].alias, "ua-pfkeep-vf0");
+	assert_false(info.hostdevs[0].interface);
+	assert_string_equal(bdf_format(&info.hostdevs[1].bdf, text), "0000:02:11.0");
+	assert_true(info.hostdevs[1].interface);
+	assert_string_equal(info.hostdevs[1].alias, "");
+	domain_release(&info);
+}
+
+static void each_broken_rule_is_said(void **state)
+{
+	static const struct {
+		const char *xml, *words;
+	} bad[] = {
+		{ "", "not well-formed" },
+		{ "<domain>", "not well-formed" },
+		{ "<network/>", "isn't a <domain>" },
+		{ "<d:domain xmlns:d='urn:x'/>", "isn't a <domain>" },
+		{ "<domain><uuid>" UUID "</uuid></domain>", "no <name>" },
+		{ "<domain><name></name><uuid>" UUID "</uuid></domain>", "no <name>" },
+		{ "<domain><name>a</name></domain>", "no <uuid>" },
+		{ "<domain><name>a</name><uuid>1</uuid></domain>", "<uuid>" },
+		{ "<domain><name>a</name><name>b</name><uuid>" UUID "</uuid></domain>",
+		  "two <name>" },
+		{ HEAD "<metadata/><metadata/></domain>", "two <metadata>" },
+		{ META("<p:vf " OURS "/>"), "of which pf" },
+		{ META("<p:vf " OURS " pf='01:00.0'/>"), "'01:00.0'" },
+		{ META("<p:vf " OURS " pf='0000:01:00.0' index='-1'/>"), "index '-1'" },
+		{ META("<p:vf " OURS " pf='0000:01:00.0' vlan='4095'/>"), "vlan '4095'" },
+		{ META("<p:vf " OURS " pf='0000:01:00.0' mac='52:54:00:12:34:56;reboot'/>"),
+		  "mac" },
+		{ META("<p:vf " OURS " pf='0000:01:00.0' mac='&#10;'/>"), "mac '?'" },
+		{ META("<p:vf " OURS " pf='0000:01:00.0' colour='red'/>"), "'colour'" },
+		{ META("<p:vf " OURS " p:pf='0000:01:00.0'/>"), "namespace" },
+		{ META("<p:vf " OURS " pf='0000:01:00.0'><p:vf/></p:vf>"), "empty" },
+		{ META("<p:vf " OURS " pf='0000:01:00.0'>text</p:vf>"), "empty" },
+		{ META("<p:pf " OURS "/>"), "no <pf>" },
+		{ META("<p:vf xmlns:p='urn:pfkeep:domain:2' pf='0000:01:00.0'/>"),
+		  "urn:pfkeep:domain:2" },
+		{ META("<p:vf " OURS " pf='0000:01:00.0'/><p:vf " OURS " pf='0000:01:00.0'/>"),
+		  "one <vfs>" },
+		{ META("<p:vfs " OURS " n='2'/>"), "no attributes" },
+		{ META("<p:vfs " OURS "><vf pf='0000:01:00.0'/></p:vfs>"), "<vf> only" },
+		{ META("<p:vfs " OURS "><p:vf pf='0000:01:00.0' index='1'/>"
+		       "<p:vf pf='0000:01:00.0' index='1'/></p:vfs>"),
+		  "0000:01:00.0/1 twice" },
+		{ HEAD "<devices><hostdev type='pci'/></devices></domain>", "no PCI address" },
+		{ HEAD "<devices><hostdev type='pci'><source><address bus='0x1' slot='0x20'"
+		       " function='0'/></source></hostdev></devices></domain>",
+		  "no PCI address" },
+	};
+	struct domain_info info;
+	struct problem problem;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		if (parse(bad[i].xml, &info, &problem) != -EINVAL)
+			fail_msg("taken: %s", bad[i].xml);
+		if (!strstr(problem.text, bad[i].words))
+			fail_msg("%s: %s", bad[i].xml, problem.text);
+	}
+}
+
+static void a_dtd_ends_the_reading(void **state)
+{
+	static const char *const bad[] = {
+		"<!DOCTYPE domain>" HEAD "</domain>",
+		"<!DOCTYPE d [<!ENTITY e SYSTEM "
+		"'file:///etc/hostname'>]><domain><name>&e;</name></domain>",
+		"<!DOCTYPE d SYSTEM 'http://192.0.2.1/x.dtd'>" HEAD "</domain>",
+		"<!DOCTYPE d [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'>"
+		"<!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;'>]><domain><name>&c;</name></domain>",
+	};
+	struct domain_info info;
+	struct problem problem;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(parse(bad[i], &info, &problem), -EINVAL);
+		assert_non_null(strstr(problem.text, "DTD"));
+	}
+	assert_int_equal(parse("<domain><name>&e;</name></domain>", &info, &problem), -EINVAL);
+}
+
+static void bulk_is_refused(void **state)
+{
+	size_t len = DOMAIN_XML_MAX + 1;
+	CLEANUP(cleanup_free) char *big = malloc(len + 1);
+	struct domain_info info;
+	struct problem problem;
+
+	assert_non_null(big);
+	memset(big, ' ', len);
+	memcpy(big, HEAD, strlen(HEAD));
+	assert_int_equal(domain_parse(big, len, &info, &problem), -EINVAL);
+	assert_non_null(strstr(problem.text, "longer than"));
+	/* Nesting as deep as it goes. */
+	for (size_t i = 0; i + 3 <= DOMAIN_XML_MAX; i += 3)
+		memcpy(big + i, "<a>", 3);
+	assert_int_equal(domain_parse(big, DOMAIN_XML_MAX / 3 * 3, &info, &problem), -EINVAL);
+	/* More VFs than anybody has a use for. */
+	len = (size_t)sprintf(big, HEAD "<metadata><p:vfs " OURS ">");
+	for (int i = 0; i <= DOMAIN_WANTS_MAX; i++)
+		len += (size_t)sprintf(big + len, "<p:vf pf='0000:01:00.0'/>");
+	len += (size_t)sprintf(big + len, "</p:vfs></metadata></domain>");
+	assert_int_equal(domain_parse(big, len, &info, &problem), -EINVAL);
+	assert_non_null(strstr(problem.text, "more than 64"));
+}
+
+static void other_encodings_dont_get_round_the_rules(void **state)
+{
+	/* UTF-16 with its mark, and a declaration that lies. */
+	static const char utf16[] = "\xff\xfe<\0d\0/\0>\0";
+	struct domain_info info;
+
+	assert_int_equal(domain_parse(utf16, sizeof(utf16) - 1, &info, NULL), -EINVAL);
+	assert_int_equal(
+		parse("<?xml version='1.0' encoding='UTF-7'?>+ADw-!DOCTYPE d+AD4-", &info, NULL),
+		-EINVAL);
+}
+
+/* Ask libvirt's own schema what it thinks of it; on its test driver. */
+static void check_with_libvirt(const char *xml)
+{
+	virConnectPtr conn = virConnectOpen("test:///default");
+	virDomainPtr dom;
+
+	assert_non_null(conn);
+	dom = virDomainDefineXMLFlags(conn, xml, VIR_DOMAIN_DEFINE_VALIDATE);
+	if (!dom)
+		fail_msg("%s\n%s", virGetLastErrorMessage(), xml);
+	virDomainUndefine(dom);
+	virDomainFree(dom);
+	virConnectClose(conn);
+}
+
+static void libvirt_takes_the_pf_vm(void **state)
+{
+	const struct domain_pfvm vm = {
+		.type = "test",
+		.name = "pf & <vm>",
+		.uuid = UUID,
+		.memory_mib = 128,
+		.emulator = "/usr/bin/qemu-system-x86_64",
+		.image = "/var/lib/pfkeep/pf'vm.qcow2",
+		.pf = { 0, 1, 0, 0 },
+		.spare_buses = 1,
+	};
+	CLEANUP(cleanup_free) char *xml = NULL;
+	struct domain_info info;
+	char text[BDF_TEXT];
+
+	assert_int_equal(domain_pfvm_xml(&vm, &xml), 0);
+	check_with_libvirt(xml);
+	assert_int_equal(parse(xml, &info, NULL), 0);
+	assert_string_equal(info.name, vm.name);
+	assert_int_equal(info.n_hostdevs, 1);
+	assert_string_equal(bdf_format(&info.hostdevs[0].bdf, text), "0000:01:00.0");
+	domain_release(&info);
+	assert_non_null(strstr(xml, "name=\"sriov\" type=\"bool\" value=\"true\""));
+	assert_non_null(strstr(xml, "name=\"bus-reserve\" type=\"unsigned\" value=\"1\""));
+}
+
+static void a_vf_becomes_a_hostdev(void **state)
+{
+	const struct bdf vf = { 0x10000, 2, 0x10, 4 };
+	CLEANUP(cleanup_free) char *xml = NULL, *domain = NULL;
+	struct domain_info info;
+
+	assert_int_equal(domain_hostdev_xml(&vf, DOMAIN_ALIAS_VF "0", &xml), 0);
+	assert_true(asprintf(&domain,
+			     "<domain type='test'><name>a</name><uuid>" UUID
+			     "</uuid><memory>4096</memory><os><type>hvm</type></os>"
+			     "<devices>%s</devices></domain>",
+			     xml) > 0);
+	check_with_libvirt(domain);
+	assert_int_equal(parse(domain, &info, NULL), 0);
+	assert_int_equal(info.n_hostdevs, 1);
+	assert_true(bdf_equal(&info.hostdevs[0].bdf, &vf));
+	assert_string_equal(info.hostdevs[0].alias, DOMAIN_ALIAS_VF "0");
+	domain_release(&info);
+}
+
+static void a_uuid_has_one_form(void **state)
+{
+	static const char *const bad[] = { "", "c7a5fdbd-edaf-9455-926a-d65c16db180",
+					   "c7a5fdbd-edaf-9455-926a-d65c16db18090",
+					   "c7a5fdbdedaf-9455-926a-d65c16db1809-",
+					   "{7a5fdbd-edaf-9455-926a-d65c16db1809" };
+	char uuid[UUID_TEXT], other[UUID_TEXT];
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(uuid_parse(bad[i], uuid), -EINVAL);
+	assert_int_equal(uuid_parse("C7A5FDBD-EDAF-9455-926A-D65C16DB1809", uuid), 0);
+	assert_string_equal(uuid, UUID);
+	assert_int_equal(uuid_random(uuid), 0);
+	assert_int_equal(uuid_random(other), 0);
+	assert_string_not_equal(uuid, other);
+	assert_int_equal(uuid_parse(uuid, other), 0);
+	assert_string_equal(uuid, other);
+	assert_int_equal(uuid[14], '4');
+}
+
+static void ignore_error(void *data, virErrorPtr error)
+{
+}
+
+static int cleanup(void **state)
+{
+	xmlCleanupParser();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_tenant_says_what_it_wants),
+		cmocka_unit_test(one_vf_needs_no_list),
+		cmocka_unit_test(a_domain_may_want_nothing),
+		cmocka_unit_test(what_the_domain_has_is_read),
+		cmocka_unit_test(each_broken_rule_is_said),
+		cmocka_unit_test(a_dtd_ends_the_reading),
+		cmocka_unit_test(bulk_is_refused),
+		cmocka_unit_test(other_encodings_dont_get_round_the_rules),
+		cmocka_unit_test(libvirt_takes_the_pf_vm),
+		cmocka_unit_test(a_vf_becomes_a_hostdev),
+		cmocka_unit_test(a_uuid_has_one_form),
+	};
+
+	virSetErrorFunc(NULL, ignore_error);
+	return cmocka_run_group_tests(tests, NULL, cleanup);
+}
