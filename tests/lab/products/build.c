@@ -47,7 +47,7 @@ static void env_add_fixed(struct env *e, const struct build *b, const struct pro
 	static const char *const passed_on[] = { "http_proxy", "https_proxy", "ftp_proxy",
 						 "no_proxy" };
 	char *config = aptver_config(b->store), *suites = store_path(b->store, "apt/sources.list");
-	char jobs[16], dir[4096];
+	char *scratch = store_path(b->store, "scratch"), jobs[16], dir[4096];
 
 	snprintf(jobs, sizeof(jobs), "%ld", sysconf(_SC_NPROCESSORS_ONLN));
 	env_add(e, "", "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
@@ -59,6 +59,7 @@ static void env_add_fixed(struct env *e, const struct build *b, const struct pro
 	env_add(e, "", "APT_CONFIG", config);
 	env_add(e, "", "SUITES", suites);
 	env_add(e, "", "JOBS", jobs);
+	env_add(e, "", "SCRATCH", scratch);
 	snprintf(dir, sizeof(dir), "%s/work", tmp);
 	env_add(e, "", "WORK", dir);
 	env_add(e, "", "HOME", dir);
@@ -68,6 +69,7 @@ static void env_add_fixed(struct env *e, const struct build *b, const struct pro
 	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
 		if (getenv(passed_on[i]))
 			env_add(e, "", passed_on[i], getenv(passed_on[i]));
+	free(scratch);
 	free(suites);
 	free(config);
 }
@@ -150,6 +152,22 @@ static int run_in(const struct build *b, const struct product *pr, const char *t
 	return ret;
 }
 
+/* An entry must be what its key says, also when somebody edits during a build. */
+static int check_unchanged(const struct build *b, const struct product *pr, const struct key *k,
+			   struct problem *p)
+{
+	struct key now = { 0 };
+	int ret = key_compute(b->catalog, b->store, pr, &now, p);
+
+	if (!ret && strcmp(now.key, k->key)) {
+		problem_hint(p, "run it again");
+		ret = problem_set(p, -EAGAIN, "%s: what it is built from changed during the build",
+				  pr->name);
+	}
+	key_free(&now);
+	return ret;
+}
+
 static int build_in(const struct build *b, const struct product *pr, const struct key *k,
 		    const char *tmp, struct progress *pg, struct problem *p)
 {
@@ -161,6 +179,8 @@ static int build_in(const struct build *b, const struct product *pr, const struc
 		ret = make_dir(tmp, "out");
 	if (!ret)
 		ret = run_in(b, pr, tmp, pg, p);
+	if (!ret)
+		ret = check_unchanged(b, pr, k, p);
 	if (!ret)
 		ret = write_inputs(tmp, k);
 	if (ret)

@@ -3,3 +3,14 @@ PRODUCTS_LIB := $(addprefix tests/lab/products/,aptsrc.c aptver.c build.c catalo
 	manifest.c problem.c progress.c run.c sandbox.c store.c)
 
 $(eval $(call program,lab/products,tests/lab/products/products.c $(PRODUCTS_LIB),json-c libcrypto))
+
+.PHONY: setup products
+
+## setup: all that a lab needs: packages of this machine, programs, kernels, images
+setup:
+	$(Q)tests/lab/products/bootstrap.sh
+	$(Q)$(MAKE) --no-print-directory programs products
+
+## products: kernels, QEMU and images of the lab, into the cache
+products: $(BUILD)/lab/products $(BUILD)/lab/lab-agent
+	$(Q)$(BUILD)/lab/products build --all

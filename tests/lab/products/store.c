@@ -72,7 +72,7 @@ static char *default_root(void)
 
 int store_open(const char *root, struct store *ret_store, struct problem *p)
 {
-	static const char *const dirs[] = { "tmp", "locks", "log", "apt" };
+	static const char *const dirs[] = { "tmp", "locks", "log", "apt", "scratch" };
 	struct store s = { .root = root ? strdup(root) : default_root() };
 	char *path;
 	int ret;

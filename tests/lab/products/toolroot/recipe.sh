@@ -31,6 +31,6 @@ cp "$WORK"/headers/*.deb "$OUT/tmp/"
 chroot "$OUT" sh -c 'dpkg --force-depends -i /tmp/*.deb && rm -f /tmp/*.deb'
 
 # Where a build's own folders are mounted.
-mkdir -p "$OUT/build" "$OUT/out" "$OUT/tree"
+mkdir -p "$OUT/build" "$OUT/out" "$OUT/tree" "$OUT/scratch"
 rm -rf "$OUT"/var/cache/apt/*.bin "$OUT"/var/lib/apt/lists/*
 chroot "$OUT" qemu-system-x86_64 --version

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2154
+# shellcheck source=tests/lab/products/lib/recipe.sh
+. "$TREE/tests/lab/products/lib/recipe.sh"
+# shellcheck source=tests/lab/products/lib/chroot.sh
+. "$TREE/tests/lab/products/lib/chroot.sh"
+
+room=$TREE/qemu-sriov-cap
+series_dir=$room/patches/qemu-10.2
+# How many files a build makes, for the bar.
+qemu_files=1500
+
+step "unpack qemu $VERSION_qemu"
+(cd "$WORK" && apt-get -q --download-only source "qemu=$VERSION_qemu")
+enter_root "$DEP_toolroot"
+inside sh -c 'cd /build && dpkg-source --no-check -x qemu_*.dsc qemu'
+
+if [ -f "$series_dir/series" ]; then
+	while read -r patch; do
+		case $patch in '' | '#'*) continue ;; esac
+		step "apply $patch"
+		patch -d "$WORK/qemu" -p1 -F0 --forward --batch <"$series_dir/$patch" ||
+			fail "patch $patch does not apply to qemu $VERSION_qemu" \
+				"refresh the series for this point release"
+	done <"$series_dir/series"
+fi
+[ ! -d "$room/src" ] || cp -a "$room/src/." "$WORK/qemu/"
+
+step "configure"
+flags=$(cat "$room/configure-flags" "$PRODUCT_DIR/configure-flags" 2>/dev/null | grep -v '^#')
+mkdir "$WORK/qemu/obj"
+# shellcheck disable=SC2086 # one word a line, none with blanks
+inside sh -c 'cd /build/qemu/obj && exec ../configure "$@"' sh $flags '--cc=ccache gcc' ||
+	fail "qemu $VERSION_qemu cannot be configured"
+
+step "compile"
+progress "$qemu_files" inside ninja -C /build/qemu/obj -j"$JOBS"
+
+step "install"
+inside sh -c 'DESTDIR=/build/tree ninja -C /build/qemu/obj install >/dev/null'
+mv "$WORK/tree/usr/lib/pfkeep/qemu" "$OUT/qemu"
+inside sh -c 'find /out/qemu -type f -perm -100 -exec strip --strip-debug {} + 2>/dev/null || true'
+inside /out/qemu/bin/qemu-system-x86_64 --version | tee "$OUT/version"
+
+step "pack qemu.img"
+mib=$(du -sm "$OUT/qemu" | cut -f1)
+truncate -s "$((mib + mib / 4 + 16))M" "$OUT/qemu.img"
+inside mke2fs -q -t ext4 -O ^has_journal,^resize_inode -m 0 -L pfkeep-qemu -d /out/qemu /out/qemu.img
