@@ -285,15 +285,58 @@ static void unbinding_the_pf_waits_for_holders(const struct context *c)
 	CHECK(!sysfs_exists(c->pf, "virtfn0"), "VFs stay");
 }
 
-static void a_vf_can_be_unplugged(const struct context *c)
+static void remove_pf(const struct context *c, struct child *self)
 {
+	client_child_say(self);
+	CHECK(!sysfs_write(c->pf, "remove", "1"), "remove");
+}
+
+static void unplugging_the_pf_waits_for_holders(const struct context *c)
+{
+	struct child remover;
 	struct scene s;
 
 	hold_one(c, &s);
-	device_close(&s.vf);
-	CHECK(!sysfs_write(s.bdf, "remove", "1"), "remove");
+	client_child_start(&remover, remove_pf, c);
+	REQUIRE(client_child_await(&remover, 10), "remover");
+	CHECK(sysfs_await(c->pf, "vfio_sriov/state", "unbinding=1", 10), "removal doesn't begin");
+	alive(&s, "unplugging the PF");
 	client_set_ctrl(&s.pf, 0);
-	CHECK(client_num_vfs(c) == 0, "VFs stay");
+	client_set_ctrl(&s.pf, CTRL_VF_ENABLE);
+	device_close(&s.pf.dev);
+	alive(&s, "unplugging and closing the PF");
+	CHECK(client_child_join(&remover, 0) == -ETIMEDOUT, "removal is through");
+	device_close(&s.vf);
+	CHECK(client_child_join(&remover, 30) == 0, "removal doesn't end");
+	CHECK(!sysfs_exists(c->pf, "vendor"), "the PF stays");
+	CHECK(!sysfs_write("..", "rescan", "1"), "rescan");
+	CHECK(sysfs_exists(c->pf, "vendor"), "the PF doesn't come back");
+}
+
+static void unbind_vf(const struct context *c, struct child *self)
+{
+	char bdf[BDF_LEN];
+
+	client_vf_bdf(c, 1, bdf);
+	client_child_say(self);
+	CHECK(!sysfs_unbind(bdf), "unbind of a VF");
+}
+
+static void a_held_vf_is_unbound_when_its_holder_lets_go(const struct context *c)
+{
+	struct child unbinder;
+	struct scene s;
+
+	hold_one(c, &s);
+	client_child_start(&unbinder, unbind_vf, c);
+	REQUIRE(client_child_await(&unbinder, 10), "unbinder");
+	alive(&s, "unbinding it");
+	client_set_ctrl(&s.pf, 0);
+	alive(&s, "unbinding it and clearing VF_Enable");
+	CHECK(client_child_join(&unbinder, 0) == -ETIMEDOUT, "unbind is through");
+	device_close(&s.vf);
+	CHECK(client_child_join(&unbinder, 30) == 0, "unbind doesn't end");
+	CHECK(sysfs_await(c->pf, "sriov_numvfs", "0", 10), "deferred removal doesn't come");
 	client_enable(c, &s.pf, 2);
 	client_set_ctrl(&s.pf, 0);
 	device_close(&s.pf.dev);
@@ -308,16 +351,12 @@ static void foreign_drivers_count_as_holders(const struct context *c)
 	client_open_pf(c, &pf);
 	client_enable(c, &pf, 2);
 	client_vf_bdf(c, 0, bdf);
-	if (sysfs_bind(bdf, "pci-stub")) {
-		tap_note("no pci-stub in this kernel: nothing shown");
-		CHECK(!sysfs_bind(bdf, DRIVER), "rebind");
-	} else {
-		client_set_ctrl(&pf, 0);
-		CHECK(client_num_vfs(c) == 2, "a VF with a foreign driver went");
-		CHECK(client_info(&pf).flags & VFIO_PCI_SRIOV_DEFERRED, "not deferred");
-		CHECK(!sysfs_unbind(bdf), "unbind");
-		CHECK(sysfs_await(c->pf, "sriov_numvfs", "0", 10), "removal doesn't come");
-	}
+	REQUIRE(!sysfs_bind(bdf, "vfio-pci"), "the VF doesn't bind to vfio-pci");
+	client_set_ctrl(&pf, 0);
+	CHECK(client_num_vfs(c) == 2, "a VF with a foreign driver went");
+	CHECK(client_info(&pf).flags & VFIO_PCI_SRIOV_DEFERRED, "not deferred");
+	CHECK(!sysfs_unbind(bdf), "unbind");
+	CHECK(sysfs_await(c->pf, "sriov_numvfs", "0", 10), "removal doesn't come");
 	device_close(&pf.dev);
 }
 
@@ -333,7 +372,9 @@ const struct client_case protect_cases[] = {
 	{ "sysfs refuses while held", sysfs_refuses_while_held_and_obeys_force },
 	{ "force removes held VFs", force_removes_held_vfs },
 	{ "unbinding the PF waits for holders", unbinding_the_pf_waits_for_holders },
-	{ "a VF can be unplugged", a_vf_can_be_unplugged },
+	{ "unplugging the PF waits for holders", unplugging_the_pf_waits_for_holders },
+	{ "a held VF is unbound when its holder lets go",
+	  a_held_vf_is_unbound_when_its_holder_lets_go },
 	{ "foreign drivers count as holders", foreign_drivers_count_as_holders },
 	{ 0 },
 };

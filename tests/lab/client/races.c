@@ -83,8 +83,9 @@ static void enabling_by_sysfs_and_by_the_user_at_once(const struct context *c)
 
 	client_fresh(c);
 	client_child_start(&user, churn, c);
+	REQUIRE(client_child_await(&user, 30), "user doesn't come up");
 	client_child_start(&host, churn_by_sysfs, c);
-	CHECK(client_child_await(&user, 30) && client_child_await(&host, 30), "no start");
+	REQUIRE(client_child_await(&host, 30), "host doesn't come up");
 	poll(NULL, 0, 10000);
 	client_child_end(&user);
 	client_child_end(&host);
@@ -116,8 +117,9 @@ static void opening_vfs_while_they_come_and_go(const struct context *c)
 
 	client_fresh(c);
 	client_child_start(&user, churn, c);
+	REQUIRE(client_child_await(&user, 30), "user doesn't come up");
 	client_child_start(&tenant, churn_vf, c);
-	CHECK(client_child_await(&user, 30) && client_child_await(&tenant, 30), "no start");
+	REQUIRE(client_child_await(&tenant, 30), "tenant doesn't come up");
 	poll(NULL, 0, 10000);
 	client_child_end(&tenant);
 	client_child_end(&user);
