@@ -58,6 +58,7 @@ struct sriov_device {
 	bool parked; /* closed, but still as the last user left it */
 	bool dying; /* being unbound: no open, no park */
 	struct sriov_pf *holding; /* the PF whose VF this device's user holds */
+	unsigned int index; /* of the VF, while holding */
 
 	bool keep_alive; /* READ_ONCE: a bool that stands alone */
 	atomic_t parks;
@@ -105,6 +106,7 @@ struct sriov_pf {
 	struct rw_semaphore slice_lock;
 	unsigned long *held; /* a bit for each VF */
 	u16 live; /* slices below this one are live unless held */
+	u32 region_index[VFIO_PCI_SRIOV_NUM_BARS]; /* set at the first open, then constant */
 
 	spinlock_t lock; /* protects all below, but work */
 	wait_queue_head_t wait; /* woken when any of it changes */
@@ -141,6 +143,7 @@ void sriov_pf_account(struct sriov_pf *pf, enum vfio_pci_sriov_action request,
 		      enum vfio_pci_sriov_why why, int error);
 void sriov_pf_notify(struct sriov_pf *pf);
 struct pci_dev *sriov_pf_get_vf(struct sriov_pf *pf, unsigned int vf);
+unsigned int sriov_pf_vf_index(struct sriov_pf *pf, struct pci_dev *vf);
 const char *sriov_why_name(enum vfio_pci_sriov_why why);
 
 /* change.c */

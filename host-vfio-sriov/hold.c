@@ -70,7 +70,8 @@ int sriov_hold_get(struct sriov_device *vf)
 		return ret;
 	}
 	vf->holding = pf;
-	sriov_region_set_held(pf, pci_iov_vf_id(vf->core.pdev), true);
+	vf->index = sriov_pf_vf_index(pf, vf->core.pdev);
+	sriov_region_set_held(pf, vf->index, true);
 	trace_sriov_hold(vf->core.pdev, true);
 	sriov_pf_notify(pf);
 	return 0;
@@ -85,7 +86,7 @@ void sriov_hold_put(struct sriov_device *vf)
 	if (!pf)
 		return;
 	vf->holding = NULL;
-	sriov_region_set_held(pf, pci_iov_vf_id(vf->core.pdev), false);
+	sriov_region_set_held(pf, vf->index, false);
 	trace_sriov_hold(vf->core.pdev, false);
 	spin_lock(&pf->lock);
 	last = !--pf->num_held;

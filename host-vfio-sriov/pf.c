@@ -63,6 +63,12 @@ void sriov_pf_notify(struct sriov_pf *pf)
 	wake_up_all(&pf->wait);
 }
 
+static void read_placement(struct sriov_pf *pf, u16 *ret_offset, u16 *ret_stride)
+{
+	pci_read_config_word(pf->pdev, pf->pos + PCI_SRIOV_VF_OFFSET, ret_offset);
+	pci_read_config_word(pf->pdev, pf->pos + PCI_SRIOV_VF_STRIDE, ret_stride);
+}
+
 /*
  * A reference to VF @vf of the host, or NULL. The caller holds what keeps VFs
  * from coming and going, or takes the answer as one of the past.
@@ -72,11 +78,19 @@ struct pci_dev *sriov_pf_get_vf(struct sriov_pf *pf, unsigned int vf)
 	unsigned int rid;
 	u16 offset, stride;
 
-	pci_read_config_word(pf->pdev, pf->pos + PCI_SRIOV_VF_OFFSET, &offset);
-	pci_read_config_word(pf->pdev, pf->pos + PCI_SRIOV_VF_STRIDE, &stride);
+	read_placement(pf, &offset, &stride);
 	rid = pci_dev_id(pf->pdev) + offset + stride * vf;
 	return pci_get_domain_bus_and_slot(pci_domain_nr(pf->pdev->bus), (rid >> 8) & 0xff,
 					   rid & 0xff);
+}
+
+/* The number of @vf, which exists. With one VF, VF Stride may be 0. */
+unsigned int sriov_pf_vf_index(struct sriov_pf *pf, struct pci_dev *vf)
+{
+	u16 offset, stride;
+
+	read_placement(pf, &offset, &stride);
+	return stride ? (pci_dev_id(vf) - pci_dev_id(pf->pdev) - offset) / stride : 0;
 }
 
 /* The capability after a reset, or with the VFs that are the user's already. */
@@ -184,6 +198,7 @@ static int init_hardware(struct sriov_pf *pf)
 	read_capability(pf);
 	read_bars(pf);
 	find_flr(pf);
+	memset32(pf->region_index, VFIO_PCI_SRIOV_NO_REGION, VFIO_PCI_SRIOV_NUM_BARS);
 	pf->max_vfs = pf->hw_total_vfs;
 	pf->held = bitmap_zalloc(pf->hw_total_vfs, GFP_KERNEL);
 	if (!pf->held)

@@ -248,9 +248,12 @@ static int add_one(struct sriov_pf *pf, unsigned int bar)
 	ret = vfio_pci_core_register_dev_region(core, VFIO_REGION_TYPE_PCI_SRIOV,
 						VFIO_REGION_SUBTYPE_PCI_SRIOV_VF_BAR, &region_ops,
 						stride * pf->hw_total_vfs, flags, region);
-	if (ret)
+	if (ret) {
 		kfree(region);
-	return ret;
+		return ret;
+	}
+	WRITE_ONCE(pf->region_index[bar], VFIO_PCI_NUM_REGIONS + core->num_regions - 1);
+	return 0;
 }
 
 /* While the core enables the PF; the core lets the regions go when it disables. */
@@ -271,17 +274,12 @@ int sriov_region_add(struct sriov_pf *pf)
 	return 0;
 }
 
-/* The index of VF BAR @bar's region, as VFIO counts. */
+/*
+ * The index of VF BAR @bar's region, as VFIO counts. It is the same at every open,
+ * so that it can be looked up without a glance at the core's array, which an open
+ * or close may be changing.
+ */
 u32 sriov_region_index(struct sriov_pf *pf, unsigned int bar)
 {
-	const struct vfio_pci_core_device *core = &pf->dev->core;
-	int i;
-
-	for (i = 0; i < core->num_regions; i++) {
-		const struct vf_bar_region *region = core->region[i].data;
-
-		if (core->region[i].ops == &region_ops && region->bar == bar)
-			return VFIO_PCI_NUM_REGIONS + i;
-	}
-	return VFIO_PCI_SRIOV_NO_REGION;
+	return READ_ONCE(pf->region_index[bar]);
 }
