@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "tests/lab/labctl/command.h"
 #include "tests/lab/lib/client.h"
@@ -32,6 +33,28 @@ static void print_text(json_object *status)
 	printf("  logs: %s\n", jsonline_string(status, "dir", "?"));
 }
 
+/* How a lab that is not up ended, for programs. */
+static void print_dead(const char *name)
+{
+	json_object *status = json_object_new_object(), *verdict = NULL;
+	struct rundir dir;
+	char *text;
+
+	json_object_object_add(status, "name", json_object_new_string(name));
+	json_object_object_add(status, "state", json_object_new_string("dead"));
+	if (rundir_open(name, &dir) == 0) {
+		json_object_object_add(status, "dir", json_object_new_string(dir.path));
+		if (rundir_read(&dir, RUNDIR_VERDICT, &text) == 0) {
+			verdict = json_tokener_parse(text);
+			free(text);
+		}
+		rundir_close(&dir);
+	}
+	json_object_object_add(status, "verdict", verdict);
+	printf("%s\n", json_object_to_json_string_ext(status, JSON_C_TO_STRING_PRETTY));
+	json_object_put(status);
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
 	struct command_options options;
@@ -45,7 +68,10 @@ static int run(const struct command *command, int argc, char **argv)
 		return ret;
 	if (pos != argc)
 		return command_fail(command, EXIT_USAGE, "takes no argument");
-	if (client_open(options.name, &client, &error) < 0)
+	err = client_open(options.name, &client, &error);
+	if (err && options.json)
+		print_dead(options.name);
+	if (err)
 		return command_fail(command, EXIT_FAILED, "%s", error.text);
 	err = client_call(&client, "status", NULL, &status, &error);
 	client_close(&client);

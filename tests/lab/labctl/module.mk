@@ -3,7 +3,7 @@
 
 LABCTL := $(addprefix tests/lab/labctl/,main.c options.c cmd_console.c cmd_down.c cmd_exec.c \
 	cmd_file.c cmd_status.c cmd_up.c cmd_wire.c) \
-	$(addprefix tests/lab/lib/,artifacts.c client.c jsonline.c rundir.c session.c session_exec.c \
+	$(addprefix tests/lab/lib/,artifacts.c client.c consoles.c jsonline.c rundir.c session.c session_exec.c \
 	session_file.c spec.c up.c) tests/lab/agent/proto.c
 
 $(eval $(call program,lab/labctl,$(LABCTL),json-c))

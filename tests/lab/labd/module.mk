@@ -11,3 +11,9 @@ $(eval $(call program,lab/labd,$(LABD),json-c))
 
 $(eval $(call unit_test,labd_verdict,$(addprefix tests/lab/,labd/verdict_test.c labd/verdict.c \
 	lib/signature.c)))
+
+$(eval $(call unit_test,labd_machine,$(addprefix tests/lab/,labd/machine_test.c labd/machine.c \
+	lib/spec.c)))
+
+$(eval $(call unit_test,labd_measure,$(addprefix tests/lab/,labd/measure_test.c labd/accel.c \
+	labd/log.c labd/qemu.c labd/root.c labd/tsc.c lib/jsonline.c lib/loop.c lib/spec.c),json-c))

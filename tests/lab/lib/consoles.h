@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The consoles of the lab host's own VMs. */
+#ifndef LAB_CONSOLES_H
+#define LAB_CONSOLES_H
+
+#include "tests/lab/lib/rundir.h"
+
+/* Where the lab host's VMs log their serial consoles, NAME.log each. */
+#define CONSOLES_DIR "/run/pfkeep-lab/consoles"
+
+/*
+ * Copy them into consoles/ of the run's directory, as far as they can be had:
+ * a lab host that answers nothing has none to give.
+ */
+void consoles_collect(const char *lab, const struct rundir *dir);
+
+#endif

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What labctl, labd and the scenarios share.
+
+$(eval $(call unit_test,lab_spec,tests/lab/lib/spec_test.c tests/lab/lib/spec.c))
+
+$(eval $(call unit_test,lab_rundir,$(addprefix tests/lab/lib/,rundir_test.c rundir.c jsonline.c \
+	spec.c),json-c))
