@@ -36,3 +36,10 @@ $(eval $(call unit_test,orch_command,$(C)/command_test.c $(ORCH_CLI) $(ORCH_TEST
 ORCH_DOMAIN := $(addprefix $(L)/,domain.c domain_write.c uuid.c)
 
 $(eval $(call unit_test,orch_domain,$(L)/domain_test.c $(ORCH_NAMES) $(ORCH_DOMAIN),libxml-2.0 libvirt))
+
+ORCH_DRIVER := $(addprefix $(L)/,driver.c token.c)
+
+$(eval $(call unit_test,orch_owner,$(L)/owner_test.c $(L)/owner.c $(ORCH_NAMES)))
+$(eval $(call unit_test,orch_stages,$(L)/stages_test.c $(L)/stages.c $(ORCH_NAMES)))
+$(eval $(call unit_test,orch_driver,$(L)/driver_test.c $(ORCH_DRIVER) $(L)/uuid.c $(ORCH_TESTING) \
+	$(ORCH_NAMES) $(L)/pci.c $(L)/root.c))

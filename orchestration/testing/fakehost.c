@@ -420,6 +420,10 @@ static int kernel_write(const struct root *root, const char *path, const char *t
 	}
 	if (sscanf(path, "sys/bus/pci/drivers/%63[^/]/%63[^/]%n", name, what, &n) == 2 && !path[n])
 		return store_driver(host, name, what, text);
+	if (!strncmp(path, "sys/bus/pci/devices/", 20) && strstr(path, "/vfio_sriov/")) {
+		fakehost_file(host, path, text);
+		return 0;
+	}
 	if (!strcmp(path, "sys/bus/pci/drivers_probe"))
 		return probe(host, text);
 	return -EACCES;

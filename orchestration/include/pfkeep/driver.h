@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which driver a PCI function is bound to. */
+#ifndef PFKEEP_DRIVER_H
+#define PFKEEP_DRIVER_H
+
+#include "pfkeep/bdf.h"
+#include "pfkeep/problem.h"
+#include "pfkeep/root.h"
+
+#define DRIVER_VFIO "vfio-pci-sriov"
+
+/*
+ * Bind the function to the driver and to no other from now on (driver_override).
+ * Nothing to do if it is. On failure it is with its old driver again, as far as
+ * that takes it back.
+ */
+int driver_bind(const struct root *root, const struct bdf *bdf, const char *driver,
+		struct problem *problem);
+
+/*
+ * Give the function back: to the driver of that name, or to none if it is
+ * empty; the next driver may be any again.
+ */
+int driver_restore(const struct root *root, const struct bdf *bdf, const char *driver,
+		   struct problem *problem);
+
+#endif
