@@ -44,6 +44,7 @@ $(BUILD)/$(1): $(call obj,$(2))
 	$$(Q)$$(CC) $$(CFLAGS) -o $$@ $(call obj,$(2)) $$(call pkg_libs,$(3)) $(4)
 $(call obj,$(2)): OBJ_CFLAGS += $$(call pkg_cflags,$(3))
 PROGRAMS += $(BUILD)/$(1)
+PKGS += $(3)
 C_SOURCES += $(2)
 endef
 
@@ -54,6 +55,7 @@ $(BUILD)/tests/$(1): $(call san,$(2))
 	$$(Q)$$(CC) $$(CFLAGS) $(SANITIZE) -o $$@ $(call san,$(2)) $$(call pkg_libs,$(3)) -lcmocka $(4)
 $(call san,$(2)): OBJ_CFLAGS += $$(call pkg_cflags,$(3))
 UNIT_TESTS += $(BUILD)/tests/$(1)
+PKGS += $(3)
 C_SOURCES += $(2)
 endef
 

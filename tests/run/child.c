@@ -53,7 +53,8 @@ static void become(char *const argv[], int out)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	setsid();
-	dup2(null, STDIN_FILENO);
+	if (null >= 0)
+		dup2(null, STDIN_FILENO);
 	dup2(out, STDOUT_FILENO);
 	dup2(out, STDERR_FILENO);
 	execvp(argv[0], argv);
@@ -113,16 +114,21 @@ bool child_reap(struct child *child)
 
 static size_t list_children(pid_t *pids, size_t max)
 {
-	char path[64];
-	size_t n = 0;
+	char path[64], *word = NULL;
+	size_t n = 0, size = 0;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
 	file = fopen(path, "re");
 	if (!file)
 		return 0;
-	while (n < max && fscanf(file, "%d", &pids[n]) == 1)
-		n++;
+	while (n < max && getdelim(&word, &size, ' ', file) > 0) {
+		long pid = strtol(word, NULL, 10);
+
+		if (pid > 0)
+			pids[n++] = (pid_t)pid;
+	}
+	free(word);
 	fclose(file);
 	return n;
 }

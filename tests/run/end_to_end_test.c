@@ -218,8 +218,10 @@ static pid_t start_bystander(void)
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
-	while (pid == 0)
-		pause();
+	if (pid == 0) {
+		for (;;)
+			pause();
+	}
 	return pid;
 }
 
@@ -233,12 +235,15 @@ static void assert_spared(pid_t bystander)
 static pid_t announced_pid(struct scratch *scratch)
 {
 	FILE *file = fopen(scratch->file, "re");
-	int pid = 0;
+	char line[32] = "";
+	long pid;
 
 	assert_non_null(file);
-	assert_int_equal(fscanf(file, "%d", &pid), 1);
+	assert_non_null(fgets(line, sizeof(line), file));
 	fclose(file);
-	return pid;
+	pid = strtol(line, NULL, 10);
+	assert_true(pid > 0);
+	return (pid_t)pid;
 }
 
 static void assert_gone(pid_t pid)

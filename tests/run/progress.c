@@ -104,7 +104,7 @@ void progress_output(struct progress *progress, FILE *log)
 	size_t n;
 
 	fprintf(progress->out, "---- output of %s\n", progress->name);
-	rewind(log);
+	fseek(log, 0, SEEK_SET);
 	while ((n = fread(data, 1, sizeof(data), log)) > 0) {
 		fwrite(data, 1, n, progress->out);
 		end = data[n - 1];

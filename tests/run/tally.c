@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define GROUPS_MAX 64
+#define COUNT_MAX  100000000
 
 int tally_append(const char *path, const char *title, const struct tap_counts *counts)
 {
@@ -21,15 +22,27 @@ int tally_append(const char *path, const char *title, const struct tap_counts *c
 	return fclose(file) || bad ? -EIO : 0;
 }
 
+/* A number and the blank after it. */
+static int parse_count(const char **text, unsigned int *ret_count)
+{
+	char *end;
+	unsigned long count = strtoul(*text, &end, 10);
+
+	if (**text < '0' || **text > '9' || *end != ' ' || count > COUNT_MAX)
+		return -EINVAL;
+	*text = end + 1;
+	*ret_count = (unsigned int)count;
+	return 0;
+}
+
 static int parse_line(const char *line, struct tap_counts *ret_counts, const char **ret_title)
 {
-	int title = 0;
-
-	if (sscanf(line, "%9u %9u %9u %9u %n", &ret_counts->passed, &ret_counts->failed,
-		   &ret_counts->skipped, &ret_counts->emulator, &title) != 4 ||
-	    !title || !line[title])
+	if (parse_count(&line, &ret_counts->passed) < 0 ||
+	    parse_count(&line, &ret_counts->failed) < 0 ||
+	    parse_count(&line, &ret_counts->skipped) < 0 ||
+	    parse_count(&line, &ret_counts->emulator) < 0 || !*line)
 		return -EINVAL;
-	*ret_title = line + title;
+	*ret_title = line;
 	return 0;
 }
 

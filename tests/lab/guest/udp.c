@@ -45,7 +45,7 @@ int udp_open(uint32_t address, uint16_t port, int *ret_fd)
 
 int udp_port(int fd, uint16_t *ret_port)
 {
-	struct sockaddr_in local;
+	struct sockaddr_in local = { 0 };
 	socklen_t len = sizeof(local);
 
 	if (getsockname(fd, (struct sockaddr *)&local, &len) < 0)
