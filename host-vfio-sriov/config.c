@@ -162,6 +162,24 @@ static void do_disable(struct sriov_pf *pf, const struct sriov_cap_verdict *verd
 	sriov_pf_account(pf, verdict->request, VFIO_PCI_SRIOV_WHY_NONE, 0);
 }
 
+/* The VFs that exist are the user's again, unless an unbind is taking them away. */
+static void do_adopt(struct sriov_pf *pf, const struct sriov_cap_verdict *verdict)
+{
+	bool unbinding;
+
+	spin_lock(&pf->lock);
+	unbinding = pf->unbinding;
+	if (!unbinding)
+		pf->deferred = false;
+	spin_unlock(&pf->lock);
+	if (unbinding) {
+		spin_lock(&pf->cap_lock);
+		sriov_cap_enable_done(&pf->cap, false);
+		spin_unlock(&pf->cap_lock);
+	}
+	sriov_pf_account(pf, verdict->request, why_of(unbinding ? -ENODEV : 0), 0);
+}
+
 static void obey(struct sriov_pf *pf, const struct sriov_cap_verdict *verdict)
 {
 	switch (verdict->todo) {
@@ -172,8 +190,8 @@ static void obey(struct sriov_pf *pf, const struct sriov_cap_verdict *verdict)
 		do_disable(pf, verdict);
 		break;
 	case VFIO_PCI_SRIOV_ACT_ADOPT:
-		set_deferred(pf, false);
-		fallthrough;
+		do_adopt(pf, verdict);
+		break;
 	default:
 		if (verdict->request != VFIO_PCI_SRIOV_ACT_NONE)
 			sriov_pf_account(pf, verdict->request, verdict->why, 0);
