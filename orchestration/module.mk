@@ -43,3 +43,9 @@ $(eval $(call unit_test,orch_owner,$(L)/owner_test.c $(L)/owner.c $(ORCH_NAMES))
 $(eval $(call unit_test,orch_stages,$(L)/stages_test.c $(L)/stages.c $(ORCH_NAMES)))
 $(eval $(call unit_test,orch_driver,$(L)/driver_test.c $(ORCH_DRIVER) $(L)/uuid.c $(ORCH_TESTING) \
 	$(ORCH_NAMES) $(L)/pci.c $(L)/root.c))
+
+ORCH_AGENT := $(addprefix $(L)/,agent.c base64.c guest.c)
+ORCH_GUEST := orchestration/testing/fakeguest.c $(ORCH_TESTING)
+
+$(eval $(call unit_test,orch_agent,$(L)/agent_test.c $(ORCH_AGENT) $(ORCH_GUEST) $(ORCH_NAMES) \
+	$(L)/root.c,json-c))
