@@ -59,7 +59,7 @@ PKGS += $(3)
 C_SOURCES += $(2)
 endef
 
-# A libFuzzer program: $(eval $(call fuzzer,NAME,SOURCES,MAX_LEN)). Its
+# A libFuzzer program: $(eval $(call fuzzer,NAME,SOURCES,MAX_LEN[,PKGS[,FLAGS]])). Its
 # sources include LLVMFuzzerTestOneInput(). check-fuzz runs each FUZZ_RUNS times
 # with a fixed seed; a long run is the same with FUZZ_RUNS=1000000 FUZZ_SEED=0.
 FUZZ_CC   ?= clang
@@ -77,8 +77,9 @@ define fuzzer
 $(BUILD)/fuzz/$(1): $(call fuz,$(2))
 	$$(call say,LD,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(FUZZ_CC) $(SANITIZE) -fsanitize=fuzzer -o $$@ $(call fuz,$(2))
+	$$(Q)$$(FUZZ_CC) $(SANITIZE) -fsanitize=fuzzer -o $$@ $(call fuz,$(2)) $$(call pkg_libs,$(4))
+$(call fuz,$(2)): OBJ_CFLAGS += $$(call pkg_cflags,$(4))
 FUZZERS += $(BUILD)/fuzz/$(1)
-FUZZ_COMMANDS += '$(BUILD)/fuzz/$(1) -runs=$$(FUZZ_RUNS) -seed=$$(FUZZ_SEED) -max_len=$(3) -len_control=0 -artifact_prefix=$(BUILD)/fuzz/$(1)-'
+FUZZ_COMMANDS += '$(BUILD)/fuzz/$(1) -runs=$$(FUZZ_RUNS) -seed=$$(FUZZ_SEED) -max_len=$(3) -len_control=0 -artifact_prefix=$(BUILD)/fuzz/$(1)- $(5)'
 C_SOURCES += $(2)
 endef
