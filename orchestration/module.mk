@@ -49,3 +49,8 @@ ORCH_GUEST := orchestration/testing/fakeguest.c $(ORCH_TESTING)
 
 $(eval $(call unit_test,orch_agent,$(L)/agent_test.c $(ORCH_AGENT) $(ORCH_GUEST) $(ORCH_NAMES) \
 	$(L)/root.c,json-c))
+
+$(eval $(call fuzzer,orch_domain_fuzz,tests/fuzz/orch_domain_fuzz.c $(ORCH_DOMAIN) $(ORCH_NAMES),65536,\
+	libxml-2.0,-dict=tests/fuzz/orch_domain.dict))
+$(eval $(call fuzzer,orch_state_fuzz,tests/fuzz/orch_state_fuzz.c $(ORCH_STATE) $(ORCH_NAMES),4096,\
+	json-c,-dict=tests/fuzz/orch_state.dict))

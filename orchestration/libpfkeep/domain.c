@@ -97,7 +97,7 @@ static int child_text(struct reader *r, xmlNodePtr parent, const char *name, cha
 		ret = problem_set(r->problem, -EINVAL, "the domain's <%s> is longer than %zu bytes",
 				  name, size - 1);
 	else
-		strcpy(ret_text, S(text));
+		memcpy(ret_text, S(text), strlen(S(text)) + 1);
 	xmlFree(text);
 	return ret;
 }

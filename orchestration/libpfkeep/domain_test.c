@@ -194,10 +194,14 @@ static void bulk_is_refused(void **state)
 		memcpy(big + i, "<a>", 3);
 	assert_int_equal(domain_parse(big, DOMAIN_XML_MAX / 3 * 3, &info, &problem), -EINVAL);
 	/* More VFs than anybody has a use for. */
-	len = (size_t)sprintf(big, HEAD "<metadata><p:vfs " OURS ">");
+	CLEANUP(cleanup_file) FILE *out = fmemopen(big, DOMAIN_XML_MAX, "w");
+
+	fprintf(out, HEAD "<metadata><p:vfs " OURS ">");
 	for (int i = 0; i <= DOMAIN_WANTS_MAX; i++)
-		len += (size_t)sprintf(big + len, "<p:vf pf='0000:01:00.0'/>");
-	len += (size_t)sprintf(big + len, "</p:vfs></metadata></domain>");
+		fprintf(out, "<p:vf pf='0000:01:00.0'/>");
+	fprintf(out, "</p:vfs></metadata></domain>");
+	len = (size_t)ftell(out);
+	fflush(out);
 	assert_int_equal(domain_parse(big, len, &info, &problem), -EINVAL);
 	assert_non_null(strstr(problem.text, "more than 64"));
 }

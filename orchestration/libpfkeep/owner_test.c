@@ -34,7 +34,7 @@ static struct owner_claim claim(const struct bdf *pf, uint16_t index, const char
 {
 	struct owner_claim claim = { *pf, index, request, "" };
 
-	strcpy(claim.uuid, uuid);
+	snprintf(claim.uuid, sizeof(claim.uuid), "%s", uuid);
 	return claim;
 }
 

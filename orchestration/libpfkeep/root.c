@@ -21,7 +21,7 @@ int root_open(const char *path, struct root *ret_root)
 	if (fd < 0)
 		return -errno;
 	*ret_root = (struct root){ .fd = fd };
-	strcpy(ret_root->path, path);
+	memcpy(ret_root->path, path, strlen(path) + 1);
 	return 0;
 }
 
@@ -189,7 +189,7 @@ int root_link(const struct root *root, const char *path, char *ret_name, size_t 
 		return -EINVAL;
 	if (strlen(name) >= size)
 		return -EFBIG;
-	strcpy(ret_name, name);
+	memcpy(ret_name, name, strlen(name) + 1);
 	return 0;
 }
 

@@ -248,9 +248,9 @@ static void make_dir(const char *parent, const char *name)
 static int setup(void **state)
 {
 	/* In memory if there is such a place: real syncs take their time and add nothing here. */
-	strcpy(top, "/dev/shm/pfkeep-crash-XXXXXX");
+	snprintf(top, sizeof(top), "/dev/shm/pfkeep-crash-XXXXXX");
 	if (!mkdtemp(top)) {
-		strcpy(top, "/tmp/pfkeep-crash-XXXXXX");
+		snprintf(top, sizeof(top), "/tmp/pfkeep-crash-XXXXXX");
 		assert_non_null(mkdtemp(top));
 	}
 	snprintf(live, sizeof(live), "%s/live", top);

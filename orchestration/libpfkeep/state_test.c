@@ -19,7 +19,7 @@ static char dir[32];
 
 static int setup(void **state)
 {
-	strcpy(dir, "/tmp/pfkeep-state-XXXXXX");
+	snprintf(dir, sizeof(dir), "/tmp/pfkeep-state-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	return 0;
 }
@@ -332,10 +332,12 @@ static void a_journal_without_its_snapshot_is_refused(void **state)
 }
 
 /* A line with a right sum. */
-static size_t line(char *dst, const char *serial_and_json)
+#define LINE 512
+
+static size_t line(char dst[static LINE], const char *serial_and_json)
 {
-	return (size_t)sprintf(dst, "%08x %s\n", crc32c(serial_and_json, strlen(serial_and_json)),
-			       serial_and_json);
+	return (size_t)snprintf(dst, LINE, "%08x %s\n",
+				crc32c(serial_and_json, strlen(serial_and_json)), serial_and_json);
 }
 
 static void well_summed_nonsense_is_refused(void **state)
@@ -363,7 +365,7 @@ static void well_summed_nonsense_is_refused(void **state)
 		"{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{"
 		"\"\":{}}}}}}}}}}}}}}}}}",
 	};
-	char text[512];
+	char text[2 * LINE];
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		check_refused(text, line(text, bad[i]));
@@ -377,7 +379,7 @@ static void transactions_out_of_order_are_refused(void **state)
 					      "5 {\"delete\":{}}",
 					      "5 {\"delete\":[1]}",
 					      "5 {\"version\":1}" };
-	char text[512];
+	char text[2 * LINE];
 
 	for (size_t i = 0; i < ARRAY_SIZE(second); i++) {
 		size_t n = line(text, "4 {\"version\":1}");
@@ -390,7 +392,7 @@ static void another_version_is_left_to_its_own_program(void **state)
 {
 	CLEANUP(cleanup_state) struct state *s = NULL;
 	struct problem problem;
-	char text[128];
+	char text[LINE];
 
 	spill("state", text, line(text, "0 {\"version\":2,\"news\":1}"));
 	assert_int_equal(state_open(dir, &s, &problem), -ENOTSUP);

@@ -58,7 +58,7 @@ static enum command_status run(const char *line)
 	o = open_memstream(&out, &out_len);
 	e = open_memstream(&err, &err_len);
 	assert_true(o && e);
-	strcpy(copy, line);
+	snprintf(copy, sizeof(copy), "%s", line);
 	while ((word = strsep(&rest, " "))) {
 		if (strcmp(word, "@")) {
 			argv[argc++] = word;

@@ -72,7 +72,7 @@ static int read_file(struct fakeguest *guest, char **ret_reply)
 /* The guest's driver, QEMU and the host's driver, in one. */
 static int make_vfs(struct fakeguest *guest, const char *text, char **ret_reply)
 {
-	int num = atoi(text);
+	long num = strtol(text, NULL, 10); /* the kernel checks it below */
 	char path[128];
 
 	if (guest->fail_write || (num && guest->num_vfs))

@@ -112,11 +112,13 @@ static char *device_dir(struct fakehost *host, const char *bdf)
 /* The way from a directory up to sys/; allocated. */
 static char *up(const char *dir)
 {
-	char text[64] = "";
+	static const char ups[] = "../../../../../../../../";
+	int n = 0;
 
 	for (const char *p = strchr(dir, '/'); p; p = strchr(p + 1, '/'))
-		strcat(text, "../");
-	return format("%s", text);
+		n += 3;
+	assert_true(n < (int)sizeof(ups));
+	return format("%.*s", n, ups);
 }
 
 static void bind(struct fakehost *host, const char *bdf, const char *driver)
@@ -246,7 +248,7 @@ void fakehost_neighbour(struct fakehost *host, const char *bdf, const char *othe
 
 	add_function(host, NULL, bdf, 0x8086, 0x1234, 0x020000);
 	assert_int_equal(root_link(&host->root, link, group, sizeof(group)), 0);
-	join_group(host, bdf, atoi(group));
+	join_group(host, bdf, (int)strtol(group, NULL, 10));
 }
 
 static unsigned int read_attr(struct fakehost *host, const char *dir, const char *name, int base)
