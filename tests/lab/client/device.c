@@ -25,18 +25,33 @@ static int parse_uuid(const char *text, uint8_t *uuid)
 	return 0;
 }
 
-static int open_container(struct device *dev, const char *bdf)
+/* A group without an IOMMU has another name and another type of container. */
+static int open_group(struct device *dev, const char *bdf, int *ret_iommu)
 {
-	struct vfio_group_status status = { .argsz = sizeof(status) };
 	char group[32], path[64];
 	int ret = sysfs_link_name(bdf, "iommu_group", group, sizeof(group));
 
 	if (ret)
 		return ret;
+	*ret_iommu = VFIO_TYPE1v2_IOMMU;
 	snprintf(path, sizeof(path), "/dev/vfio/%s", group);
-	dev->keeper[0] = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	if (access(path, F_OK)) {
+		*ret_iommu = VFIO_NOIOMMU_IOMMU;
+		snprintf(path, sizeof(path), "/dev/vfio/noiommu-%s", group);
+	}
 	dev->keeper[1] = open(path, O_RDWR | O_CLOEXEC);
-	if (dev->keeper[0] < 0 || dev->keeper[1] < 0)
+	return dev->keeper[1] < 0 ? -errno : 0;
+}
+
+static int open_container(struct device *dev, const char *bdf)
+{
+	struct vfio_group_status status = { .argsz = sizeof(status) };
+	int iommu, ret = open_group(dev, bdf, &iommu);
+
+	if (ret)
+		return ret;
+	dev->keeper[0] = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	if (dev->keeper[0] < 0)
 		return -errno;
 	if (ioctl(dev->keeper[1], VFIO_GROUP_GET_STATUS, &status))
 		return -errno;
@@ -44,9 +59,7 @@ static int open_container(struct device *dev, const char *bdf)
 		return -EPERM;
 	if (ioctl(dev->keeper[1], VFIO_GROUP_SET_CONTAINER, &dev->keeper[0]))
 		return -errno;
-	if (ioctl(dev->keeper[0], VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
-		return -errno;
-	return 0;
+	return ioctl(dev->keeper[0], VFIO_SET_IOMMU, iommu) ? -errno : 0;
 }
 
 static int open_by_group(struct device *dev, const char *bdf, const char *token)

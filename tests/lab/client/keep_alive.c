@@ -19,7 +19,7 @@ static const struct marker {
 	uint32_t value;
 } markers[] = {
 	{ 0x8086, 0x10c9, 0, 0x5408, 0x12345678 }, /* igb: RAL(1) */
-	{ 0x1b36, 0x0010, 0, 0x0024, 0x00070007 }, /* nvme: AQA */
+	{ 0x1b36, 0x0010, 0, 0x0014, 0x00460000 }, /* nvme: CC, entry sizes */
 	{ 0x1af4, 0x1041, 4, 0x0000, 0x00000001 }, /* virtio-net: device_feature_select */
 };
 
