@@ -92,14 +92,15 @@ static const char *unfit(struct pci_dev *pdev)
 
 /*
  * A VF in D3hot answers no memory request, and the PF's user may look into an
- * idle one's BARs: VFs stay in D0 while bound. (A VF has no power to save.)
+ * idle one's BARs: VFs stay in D0 while bound. (A VF has no power to save.) Taken
+ * before the core's own reference is dropped, so that there is nothing to resume.
  */
 static void keep_awake(struct pci_dev *pdev, bool on)
 {
 	if (!pdev->is_virtfn)
 		return;
 	if (on)
-		pm_runtime_get_sync(&pdev->dev);
+		pm_runtime_get_noresume(&pdev->dev);
 	else
 		pm_runtime_put_noidle(&pdev->dev);
 }
@@ -119,19 +120,19 @@ static int sriov_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return PTR_ERR(dev);
 	dev_set_drvdata(&pdev->dev, &dev->core);
 	sriov_compat_set_pci_ops(&dev->core);
+	keep_awake(pdev, true);
 	ret = vfio_pci_core_register_device(&dev->core);
 	if (ret)
 		goto err_put;
-	keep_awake(pdev, true);
 	ret = sriov_attributes_add(dev);
 	if (ret)
 		goto err_unregister;
 	return 0;
 
 err_unregister:
-	keep_awake(pdev, false);
 	vfio_pci_core_unregister_device(&dev->core);
 err_put:
+	keep_awake(pdev, false);
 	vfio_put_device(&dev->core.vdev);
 	return ret;
 }
@@ -146,8 +147,8 @@ static void sriov_remove(struct pci_dev *pdev)
 	}
 	sriov_attributes_remove(dev);
 	sriov_park_end(dev);
-	keep_awake(pdev, false);
 	vfio_pci_core_unregister_device(&dev->core);
+	keep_awake(pdev, false);
 	vfio_put_device(&dev->core.vdev);
 }
 
