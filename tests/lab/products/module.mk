@@ -4,6 +4,12 @@ PRODUCTS_LIB := $(addprefix tests/lab/products/,aptsrc.c aptver.c build.c catalo
 
 $(eval $(call program,lab/products,tests/lab/products/products.c $(PRODUCTS_LIB),json-c libcrypto))
 
+PRODUCTS_TESTED := $(PRODUCTS_LIB) tests/lab/products/testbed.c
+$(eval $(call unit_test,products_aptsrc,tests/lab/products/aptsrc_test.c $(PRODUCTS_TESTED),libcrypto))
+$(eval $(call unit_test,products_build,tests/lab/products/build_test.c $(PRODUCTS_TESTED),libcrypto))
+$(eval $(call unit_test,products_key,tests/lab/products/key_test.c $(PRODUCTS_TESTED),libcrypto))
+$(eval $(call unit_test,products_store,tests/lab/products/store_test.c $(PRODUCTS_TESTED),libcrypto))
+
 .PHONY: setup products
 
 ## setup: all that a lab needs: packages of this machine, programs, kernels, images

@@ -43,7 +43,17 @@ static void exec_recipe(const struct sandbox *sb)
 	_exit(EXIT_SETUP);
 }
 
-/* Without a pid namespace: whatever descends from us has come to us, or will. */
+static void kill_child(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/*
+ * Without a pid namespace: an orphan's new parent is we, the subreaper, so that
+ * killing children until there are none reaches all.
+ */
 static void kill_descendants(void)
 {
 	char path[64], *word, *rest, text[4096];
@@ -60,11 +70,9 @@ static void kill_descendants(void)
 			break;
 		text[n] = '\0';
 		rest = text;
-		while ((word = strsep(&rest, " ")))
-			if (*word)
-				kill(atoi(word), SIGKILL);
-		while (waitpid(-1, NULL, 0) > 0)
-			;
+		/* The last number may be cut: only what a blank ends is whole. */
+		while ((word = strsep(&rest, " ")) && rest)
+			kill_child(atoi(word));
 	}
 }
 
