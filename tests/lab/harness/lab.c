@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tests/lab/harness/lab.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "tests/lab/harness/proc.h"
+#include "tests/lab/lib/jsonline.h"
+#include "tests/lab/lib/rundir.h"
+
+#define LABCTL_ARGS_MAX 32
+#define UP_TIMEOUT_S	420
+#define DOWN_TIMEOUT_S	60
+
+static const char *labctl_path(void)
+{
+	const char *path = getenv("LABCTL");
+
+	return path ? path : "build/lab/labctl";
+}
+
+/* A diagnostic that the runner shows: every line behind "# ". */
+static void diagnose(const char *title, const char *text)
+{
+	char *copy = strdup(text), *rest = copy;
+
+	for (char *line; copy && (line = strsep(&rest, "\n"));)
+		if (line[0])
+			printf("# %s%s\n", title, line);
+	free(copy);
+	fflush(stdout);
+}
+
+/* What became of the lab host: labd tells the emulator's faults from the others. */
+void lab_explain(const struct lab *lab)
+{
+	struct json_object *verdict = NULL;
+	struct rundir dir;
+	char *text;
+
+	if (rundir_open(lab->name, &dir))
+		return;
+	printf("# lab: its logs are in %s\n", dir.path);
+	if (!rundir_read(&dir, RUNDIR_VERDICT, &text)) {
+		diagnose("lab: ", text);
+		verdict = json_tokener_parse(text);
+		free(text);
+	}
+	if (!strcmp(jsonline_string(verdict, "verdict", ""), "emulator"))
+		diagnose("emulator-failure: ", jsonline_string(verdict, "text", "no reason given"));
+	json_object_put(verdict);
+	rundir_close(&dir);
+}
+
+static int ctl_argv(struct lab *lab, unsigned int timeout_s, const char *const argv[],
+		    struct proc_result *ret_result)
+{
+	int ret = proc_run(argv, timeout_s, ret_result);
+
+	if (ret)
+		printf("# labctl %s: %s after %u s\n", argv[1], strerror(-ret), timeout_s);
+	if (ret || ret_result->status > 125)
+		lab_explain(lab);
+	return ret;
+}
+
+int lab_up(struct lab *lab, const struct lab_options *options)
+{
+	const char *argv[LABCTL_ARGS_MAX] = { labctl_path(), "up",	 "--name",
+					      lab->name,     "--kernel", options->kernel };
+	struct proc_result r;
+	size_t n = 6;
+
+	snprintf(lab->name, sizeof(lab->name), "t%d", (int)getpid());
+	for (size_t i = 0; options->pfs[i] && n < LABCTL_ARGS_MAX - 7; i++) {
+		argv[n++] = "--pf";
+		argv[n++] = options->pfs[i];
+	}
+	if (options->cpus) {
+		argv[n++] = "--cpus";
+		argv[n++] = options->cpus;
+	}
+	if (options->ram_gib) {
+		argv[n++] = "--ram";
+		argv[n++] = options->ram_gib;
+	}
+	lab->up = true;
+
+	int ret = ctl_argv(lab, UP_TIMEOUT_S, argv, &r);
+	bool ok = !ret && r.status == 0;
+
+	if (!ok) {
+		if (r.err)
+			diagnose("labctl up: ", r.err);
+		lab_explain(lab);
+	}
+	proc_result_free(&r);
+	return ok ? 0 : -1;
+}
+
+int lab_down(struct lab *lab)
+{
+	const char *argv[] = { labctl_path(), "down", "--name", lab->name, NULL };
+	struct proc_result r;
+
+	if (!lab->up)
+		return 0;
+	int ret = proc_run(argv, DOWN_TIMEOUT_S, &r);
+	bool ok = !ret && r.status == 0;
+
+	if (!ok && r.err)
+		diagnose("labctl down: ", r.err);
+	proc_result_free(&r);
+	lab->up = false;
+	return ok ? 0 : -1;
+}
+
+static int run_script(struct lab *lab, unsigned int timeout_s, const char *script,
+		      struct proc_result *ret_result)
+{
+	char limit[16];
+	const char *argv[] = { labctl_path(), "exec", "--name", lab->name, "--timeout", limit,
+			       "--",	      "sh",   "-ec",	script,	   NULL };
+
+	snprintf(limit, sizeof(limit), "%u", timeout_s);
+	return ctl_argv(lab, timeout_s + 15, argv, ret_result);
+}
+
+static char *vformat(const char *format, va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, format, args) < 0)
+		fail_msg("no memory");
+	return text;
+}
+
+char *lab_run(struct lab *lab, unsigned int timeout_s, const char *format, ...)
+{
+	struct proc_result r;
+	va_list args;
+
+	va_start(args, format);
+	char *script = vformat(format, args);
+
+	va_end(args);
+	int ret = run_script(lab, timeout_s, script, &r);
+	char *out = r.out;
+
+	if (ret || r.status) {
+		diagnose("script: ", script);
+		diagnose("stdout: ", r.out ? r.out : "");
+		diagnose("stderr: ", r.err ? r.err : "");
+		free(script);
+		proc_result_free(&r);
+		fail_msg("in the lab host: status %d", ret ? ret : r.status);
+	}
+	free(script);
+	free(r.err);
+	return out;
+}
+
+int lab_try(struct lab *lab, unsigned int timeout_s, char **ret_output, const char *format, ...)
+{
+	struct proc_result r;
+	va_list args;
+
+	va_start(args, format);
+	char *script = vformat(format, args);
+
+	va_end(args);
+	int ret = run_script(lab, timeout_s, script, &r), status = r.status;
+
+	free(script);
+	if (!ret && ret_output && asprintf(ret_output, "%s%s", r.out, r.err) < 0)
+		ret = -ENOMEM;
+	proc_result_free(&r);
+	if (ret)
+		fail_msg("in the lab host: %s", strerror(-ret));
+	return status;
+}
+
+char *lab_ctl(struct lab *lab, unsigned int timeout_s, const char *verb, ...)
+{
+	const char *argv[LABCTL_ARGS_MAX] = { labctl_path(), verb, "--name", lab->name };
+	struct proc_result r;
+	size_t n = 4;
+	va_list args;
+
+	va_start(args, verb);
+	for (char *arg; n < LABCTL_ARGS_MAX - 1 && (arg = va_arg(args, char *));)
+		argv[n++] = arg;
+	va_end(args);
+
+	int ret = ctl_argv(lab, timeout_s, argv, &r), status = r.status;
+
+	if (ret || status) {
+		diagnose("labctl: ", r.err ? r.err : "");
+		proc_result_free(&r);
+		fail_msg("labctl %s: status %d", verb, ret ? ret : status);
+	}
+	free(r.err);
+	return r.out;
+}
+
+char *lab_field(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+
+	if (!at) {
+		diagnose("text: ", text);
+		fail_msg("no \"%s\" in it", key);
+	}
+	at += strlen(key);
+
+	char *value = strndup(at, strcspn(at, "\r\n"));
+
+	assert_non_null(value);
+	return value;
+}
+
+void lab_bench_save(const char *name, struct json_object *figures)
+{
+	char path[256], tmp[270];
+
+	snprintf(path, sizeof(path), "build/bench/%s.json", name);
+	snprintf(tmp, sizeof(tmp), "%s.new", path);
+	if (mkdir("build/bench", 0777) && errno != EEXIST)
+		fail_msg("build/bench: %s", strerror(errno));
+	if (json_object_to_file_ext(tmp, figures, JSON_C_TO_STRING_PRETTY) || rename(tmp, path))
+		fail_msg("%s: %s", path, strerror(errno));
+	json_object_put(figures);
+}
+
+void lab_leave(struct lab *lab, const char *script)
+{
+	char *command;
+
+	/* In a scope of its own, so that the end of this session doesn't end it. */
+	if (asprintf(&command, "systemd-run -q --no-block sh -c '%s'", script) < 0)
+		fail_msg("no memory");
+	free(lab_run(lab, 60, "%s", command));
+	free(command);
+}

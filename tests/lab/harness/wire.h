@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Flows between the far end of a PF's cable and what is behind it. */
+#ifndef TESTS_LAB_HARNESS_WIRE_H
+#define TESTS_LAB_HARNESS_WIRE_H
+
+#include "tests/lab/harness/lab.h"
+
+struct wire_report {
+	struct json_object *json;
+	int64_t sent, received, lost, duplicated, corrupted;
+	int64_t gap_ns; /* the longest time without an answer */
+};
+
+struct wire_report wire_report_parse(const char *json);
+void wire_report_free(struct wire_report *report);
+
+/* Numbered frames to an echo program behind PF `pf`. */
+struct wire_flow {
+	unsigned int pf, id;
+	const char *ip;
+	unsigned int rate, size;
+	unsigned int count; /* 0: until wire_finish() */
+};
+
+void wire_start(struct lab *lab, const struct wire_flow *flow);
+/* Waits until all is sent and answered, or stops it; the final account. */
+struct wire_report wire_finish(struct lab *lab, const struct wire_flow *flow);
+
+/* Something was sent, all of it came back once and as it was. */
+void wire_assert_whole(const struct wire_report *report);
+
+#endif

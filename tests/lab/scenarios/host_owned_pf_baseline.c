@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Today's arrangement, as a baseline: the lab host's own igb and nvme drivers
+ * run the PFs and libvirt gives VFs to tenants. Nothing of pfkeep is in it. The
+ * figures go to build/bench/host_owned_pf_baseline.json; later ones are divided
+ * by them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "tests/lab/harness/lab.h"
+#include "tests/lab/harness/pf.h"
+#include "tests/lab/harness/tenant.h"
+#include "tests/lab/harness/wire.h"
+
+static struct lab lab;
+static struct json_object *figures;
+
+static const struct tenant red = {
+	.name = "red",
+	.append = "lab.ip=10.77.0.11/24 lab.mac=02:70:66:00:00:01",
+};
+static const struct tenant blue = {
+	.name = "blue",
+	.append = "lab.ip=10.77.0.12/24 lab.mac=02:70:66:00:00:02",
+};
+
+static int setup(void **state)
+{
+	static const char *const pfs[] = { "igb", "nvme", NULL };
+
+	figures = json_object_new_object();
+	return lab_up(&lab, &(struct lab_options){ .kernel = "pfkeep", .pfs = pfs });
+}
+
+static int teardown(void **state)
+{
+	lab_bench_save("host_owned_pf_baseline", figures);
+	return lab_down(&lab);
+}
+
+static void start_with_vf(const struct tenant *tenant, const char *pf, unsigned int vf)
+{
+	char *bdf = pf_vf_bdf(&lab, pf, vf);
+	struct tenant with_vf = *tenant;
+
+	with_vf.bdf = bdf;
+	tenant_start(&lab, &with_vf);
+	free(bdf);
+}
+
+static void tenants_run_the_vendor_vf_driver(void **state)
+{
+	char *pf = pf_find(&lab, PF_IGB);
+
+	free(lab_run(&lab, 60,
+		     "modprobe igb; echo 0 >/sys/bus/pci/devices/%s/sriov_drivers_autoprobe", pf));
+	pf_host_set_vfs(&lab, pf, 2);
+	pf_host_set_mac(&lab, pf, 0, "02:70:66:00:00:01");
+	pf_host_set_mac(&lab, pf, 1, "02:70:66:00:00:02");
+	start_with_vf(&red, pf, 0);
+	start_with_vf(&blue, pf, 1);
+	for (int i = 0; i < 2; i++) {
+		char *nic = tenant_wait(&lab, i ? &blue : &red, 120, "LAB-NIC ");
+
+		assert_non_null(strstr(nic, "driver=igbvf"));
+		assert_non_null(strstr(nic, i ? "02:70:66:00:00:02" : "02:70:66:00:00:01"));
+		free(nic);
+	}
+	free(pf);
+}
+
+static void wire_reaches_each_tenant(void **state)
+{
+	static const struct wire_flow flows[] = {
+		{ .id = 1, .ip = "10.77.0.11", .rate = 100, .size = 256, .count = 500 },
+		{ .id = 2, .ip = "10.77.0.12", .rate = 100, .size = 256, .count = 500 },
+	};
+
+	for (int i = 0; i < 2; i++) {
+		wire_start(&lab, &flows[i]);
+
+		struct wire_report r = wire_finish(&lab, &flows[i]);
+
+		wire_assert_whole(&r);
+		json_object_object_add(figures, i ? "wire_blue" : "wire_red",
+				       json_object_get(r.json));
+		wire_report_free(&r);
+	}
+}
+
+static void tenants_reach_each_other(void **state)
+{
+	static const struct tenant green = {
+		.name = "green",
+		.append = "lab.ip=10.77.0.13/24 lab.mac=02:70:66:00:00:03 lab.job=flow "
+			  "lab.peer=10.77.0.11",
+	};
+	char *pf = pf_find(&lab, PF_IGB);
+
+	/* Blue makes room: its VF goes to a tenant that sends. */
+	tenant_destroy(&lab, &blue);
+	pf_host_set_mac(&lab, pf, 1, "02:70:66:00:00:03");
+	start_with_vf(&green, pf, 1);
+
+	char *report = tenant_wait(&lab, &green, 120, "LAB-FLOW ");
+	struct wire_report r = wire_report_parse(report);
+
+	wire_assert_whole(&r);
+	json_object_object_add(figures, "tenant_tenant", json_object_get(r.json));
+	wire_report_free(&r);
+	free(report);
+	free(pf);
+}
+
+static void nvme_vf_keeps_a_tenants_data(void **state)
+{
+	static const struct tenant store = { .name = "store",
+					     .append = "lab.job=nvme-verify",
+					     .tools = true };
+	char *pf = pf_find(&lab, PF_NVME);
+
+	pf_host_nvme_vf(&lab, pf, 0);
+	start_with_vf(&store, pf, 0);
+
+	char *fio = tenant_wait(&lab, &store, 240, "LAB-FIO ");
+	char *status = tenant_wait(&lab, &store, 30, "LAB-JOB nvme-verify status=");
+
+	assert_string_equal(status, "0");
+	json_object_object_add(figures, "nvme_vf_fio", json_object_new_string(fio));
+	free(status);
+	free(fio);
+	free(pf);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tenants_run_the_vendor_vf_driver),
+		cmocka_unit_test(wire_reaches_each_tenant),
+		cmocka_unit_test(tenants_reach_each_other),
+		cmocka_unit_test(nvme_vf_keeps_a_tenants_data),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
