@@ -1,8 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Each scenario is a cmocka program of its own; check-lab runs them one after
 # another, each in labs that it starts and ends itself.
-HARNESS := $(wildcard tests/lab/harness/*.c)
+HARNESS   := $(wildcard tests/lab/harness/*.c)
 SCENARIOS := $(basename $(notdir $(wildcard tests/lab/scenarios/*.c)))
 
 $(foreach s,$(SCENARIOS),$(eval $(call program,lab/scenarios/$(s),tests/lab/scenarios/$(s).c \
-	$(HARNESS),json-c,-lcmocka)))
+	$(HARNESS) $(LAB_LIB),json-c,-lcmocka)))
+
+SCENARIO ?= $(SCENARIOS)
+# What a lab runs on; built or found in the cache.
+LAB_PRODUCTS := toolroot labdisk-pfkeep labdisk-stock payload
+
+CHECK_LAST += lab
+.PHONY: check-lab lab-ready
+
+lab-ready: $(addprefix $(BUILD)/lab/,products labctl labd guest/tsc)
+	$(Q)$(BUILD)/lab/products build $(LAB_PRODUCTS)
+
+## check-lab: the scenarios in the emulated lab (root), or one by SCENARIO=name
+check-lab: $(BUILD)/tests/run $(addprefix $(BUILD)/lab/scenarios/,$(SCENARIO)) lab-ready
+	$(Q)$(RUN) --title lab --timeout 900 $(RUN_TALLY) -- \
+		$(addprefix $(BUILD)/lab/scenarios/,$(SCENARIO))
