@@ -227,19 +227,6 @@ char *lab_field(const char *text, const char *key)
 	return value;
 }
 
-void lab_bench_save(const char *name, struct json_object *figures)
-{
-	char path[256], tmp[270];
-
-	snprintf(path, sizeof(path), "build/bench/%s.json", name);
-	snprintf(tmp, sizeof(tmp), "%s.new", path);
-	if (mkdir("build/bench", 0777) && errno != EEXIST)
-		fail_msg("build/bench: %s", strerror(errno));
-	if (json_object_to_file_ext(tmp, figures, JSON_C_TO_STRING_PRETTY) || rename(tmp, path))
-		fail_msg("%s: %s", path, strerror(errno));
-	json_object_put(figures);
-}
-
 void lab_leave(struct lab *lab, const char *script)
 {
 	char *command;

@@ -54,7 +54,4 @@ void lab_explain(const struct lab *lab);
  */
 char *lab_field(const char *text, const char *key);
 
-/* All figures of a run, for build/bench/NAME.json. */
-void lab_bench_save(const char *name, struct json_object *figures);
-
 #endif

@@ -13,13 +13,14 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "tests/lab/harness/bench.h"
 #include "tests/lab/harness/lab.h"
 #include "tests/lab/harness/pf.h"
 #include "tests/lab/harness/tenant.h"
 #include "tests/lab/harness/wire.h"
 
 static struct lab lab;
-static struct json_object *figures;
+static struct bench bench;
 
 static const struct tenant red = {
 	.name = "red",
@@ -34,14 +35,15 @@ static int setup(void **state)
 {
 	static const char *const pfs[] = { "igb", "nvme", NULL };
 
-	figures = json_object_new_object();
+	bench = bench_open();
 	return lab_up(&lab, &(struct lab_options){ .kernel = "pfkeep", .pfs = pfs });
 }
 
 static int teardown(void **state)
 {
-	lab_bench_save("host_owned_pf_baseline", figures);
-	return lab_down(&lab);
+	int ret = bench_save(&bench, "host_owned_pf_baseline");
+
+	return lab_down(&lab) || ret ? -1 : 0;
 }
 
 static void start_with_vf(const struct tenant *tenant, const char *pf, unsigned int vf)
@@ -88,8 +90,7 @@ static void wire_reaches_each_tenant(void **state)
 		struct wire_report r = wire_finish(&lab, &flows[i]);
 
 		wire_assert_whole(&r);
-		json_object_object_add(figures, i ? "wire_blue" : "wire_red",
-				       json_object_get(r.json));
+		bench_flow(&bench, i ? "wire to second tenant" : "wire to first tenant", &r);
 		wire_report_free(&r);
 	}
 }
@@ -112,7 +113,7 @@ static void tenants_reach_each_other(void **state)
 	struct wire_report r = wire_report_parse(report);
 
 	wire_assert_whole(&r);
-	json_object_object_add(figures, "tenant_tenant", json_object_get(r.json));
+	bench_flow(&bench, "tenant to tenant", &r);
 	wire_report_free(&r);
 	free(report);
 	free(pf);
@@ -129,10 +130,12 @@ static void nvme_vf_keeps_a_tenants_data(void **state)
 	start_with_vf(&store, pf, 0);
 
 	char *fio = tenant_wait(&lab, &store, 240, "LAB-FIO ");
+	double iops = strtod(fio, NULL);
 	char *status = tenant_wait(&lab, &store, 30, "LAB-JOB nvme-verify status=");
 
 	assert_string_equal(status, "0");
-	json_object_object_add(figures, "nvme_vf_fio", json_object_new_string(fio));
+	assert_true(iops > 0);
+	bench_row(&bench, "NVMe VF, verified random writes", iops, "IOPS");
 	free(status);
 	free(fio);
 	free(pf);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "tests/lab/harness/bench.h"
 #include "tests/lab/harness/lab.h"
 #include "tests/lab/harness/pf.h"
 #include "tests/lab/harness/tenant.h"
@@ -106,15 +107,14 @@ static void the_tenant_comes_back_cold(void **state)
 
 	struct wire_report after = wire_finish(&lab, &again);
 	struct wire_report r = wire_finish(&lab, &flow);
-	struct json_object *figures = json_object_new_object();
+	struct bench bench = bench_open();
 
 	wire_assert_whole(&after);
 	assert_true(r.lost > 0);
 	assert_true(r.gap_ns > 0);
-	json_object_object_add(figures, "flow", json_object_get(r.json));
-	json_object_object_add(figures, "blackout_s",
-			       json_object_new_double((double)r.gap_ns / 1e9));
-	lab_bench_save("stock_kexec_loses_vfs", figures);
+	bench_flow(&bench, "tenant flow over a cold kexec", &r);
+	bench_row(&bench, "blackout of a tenant over a cold kexec", (double)r.gap_ns / 1e9, "s");
+	assert_int_equal(bench_save(&bench, "stock_kexec_loses_vfs"), 0);
 	wire_report_free(&r);
 	wire_report_free(&after);
 }
