@@ -2,10 +2,12 @@
 # Each scenario is a cmocka program of its own; check-lab runs them one after
 # another, each in labs that it starts and ends itself.
 HARNESS   := $(wildcard tests/lab/harness/*.c)
+# Events and verdicts of a lab, in labctl's own terms.
+LAB_CLIENT := $(addprefix tests/lab/lib/,client.c jsonline.c rundir.c spec.c)
 SCENARIOS := $(basename $(notdir $(wildcard tests/lab/scenarios/*.c)))
 
 $(foreach s,$(SCENARIOS),$(eval $(call program,lab/scenarios/$(s),tests/lab/scenarios/$(s).c \
-	$(HARNESS) $(LAB_LIB),json-c,-lcmocka)))
+	$(HARNESS) $(LAB_CLIENT),json-c,-lcmocka)))
 
 SCENARIO ?= $(SCENARIOS)
 # What a lab runs on; built or found in the cache.
