@@ -26,6 +26,8 @@ echo 4c41422d686f73742d70666b65657031 >"$root/etc/machine-id"
 : >"$root/etc/fstab"
 rm -f "$root"/etc/resolv.conf "$root"/etc/libvirt/qemu/networks/autostart/* \
 	"$root"/etc/systemd/system/timers.target.wants/*
+# libvirt would take what D-Bus could start for something that it can use.
+rm -f "$root"/usr/share/dbus-1/system-services/org.freedesktop.{login1,machine1}.service
 for unit in $(units "$PRODUCT_DIR/masked-units"); do
 	ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
