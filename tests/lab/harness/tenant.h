@@ -8,6 +8,9 @@
 
 #include "tests/lab/harness/lab.h"
 
+/* The mark of a tenant whose echo program answers. */
+#define TENANT_SERVES "listening on "
+
 struct tenant {
 	const char *name;
 	const char *bdf;      /* its PCI function, "0000:01:10.0" */

@@ -73,6 +73,7 @@ static void tenants_run_the_vendor_vf_driver(void **state)
 		assert_non_null(strstr(nic, "driver=igbvf"));
 		assert_non_null(strstr(nic, i ? "02:70:66:00:00:02" : "02:70:66:00:00:01"));
 		free(nic);
+		free(tenant_wait(&lab, i ? &blue : &red, 60, TENANT_SERVES));
 	}
 	free(pf);
 }

@@ -48,7 +48,7 @@ static void a_tenant_is_served(void **state)
 	vf = pf_vf_bdf(&lab, pf, 0);
 	red.bdf = vf;
 	tenant_start(&lab, &red);
-	free(tenant_wait(&lab, &red, 120, "LAB-READY "));
+	free(tenant_wait(&lab, &red, 120, TENANT_SERVES));
 	wire_start(&lab, &flow);
 }
 
@@ -102,7 +102,7 @@ static void the_tenant_comes_back_cold(void **state)
 		.id = 2, .ip = "10.77.0.11", .rate = 50, .size = 128, .count = 100
 	};
 
-	free(tenant_wait(&lab, &red, 180, "LAB-READY "));
+	free(tenant_wait(&lab, &red, 180, TENANT_SERVES));
 	wire_start(&lab, &again);
 
 	struct wire_report after = wire_finish(&lab, &again);

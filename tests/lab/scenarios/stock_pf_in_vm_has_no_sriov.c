@@ -41,6 +41,7 @@ static void the_vendor_driver_runs_the_pf(void **state)
 
 	assert_non_null(strstr(nic, "driver=igb"));
 	free(nic);
+	free(tenant_wait(&lab, &vm, 60, TENANT_SERVES));
 	vm.bdf = NULL;
 	free(pf);
 }
