@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash source=tests/lab/products/lib/recipe.sh
+# shellcheck shell=bash disable=SC2154,SC2012
+# shellcheck source=tests/lab/products/lib/recipe.sh
 . "$TREE/tests/lab/products/lib/recipe.sh"
 # shellcheck source=tests/lab/products/lib/chroot.sh
 . "$TREE/tests/lab/products/lib/chroot.sh"
