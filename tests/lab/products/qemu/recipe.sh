@@ -6,7 +6,6 @@
 . "$TREE/tests/lab/products/lib/chroot.sh"
 
 room=$TREE/qemu-sriov-cap
-series_dir=$room/patches/qemu-10.2
 # How many files a build makes, for the bar.
 qemu_files=1500
 
@@ -15,16 +14,10 @@ step "unpack qemu $VERSION_qemu"
 enter_root "$DEP_toolroot"
 inside sh -c 'cd /build && dpkg-source --no-check -x qemu_*.dsc qemu'
 
-if [ -f "$series_dir/series" ]; then
-	while read -r patch; do
-		case $patch in '' | '#'*) continue ;; esac
-		step "apply $patch"
-		patch -d "$WORK/qemu" -p1 -F0 --forward --batch <"$series_dir/$patch" ||
-			fail "patch $patch does not apply to qemu $VERSION_qemu" \
-				"refresh the series for this point release"
-	done <"$series_dir/series"
-fi
-[ ! -d "$room/src" ] || cp -a "$room/src/." "$WORK/qemu/"
+step "apply qemu-sriov-cap"
+"$room/apply" "$WORK/qemu" qemu-10.2 ||
+	fail "the series does not apply to qemu $VERSION_qemu" \
+		"refresh it for this point release"
 
 step "configure"
 flags=$(cat "$room/configure-flags" "$PRODUCT_DIR/configure-flags" 2>/dev/null | grep -v '^#')
