@@ -27,3 +27,10 @@ $(eval $(call unit_test,pf_image_outputs,$(addprefix pf-vm-image/,outputs_test.c
 	files.c initrd.c manifest.c run.c scratch.c tree.c) $(PF_IMAGE_BASE),libarchive json-c libcrypto))
 $(eval $(call unit_test,pf_image_command,$(addprefix pf-vm-image/,command_test.c command.c run.c) \
 	$(PF_IMAGE_BASE),libcrypto))
+
+$(eval $(call program,tests/pf_image_e2e,$(addprefix pf-vm-image/,e2e/image_e2e.c e2e/qga.c e2e/vm.c files.c \
+	manifest.c run.c scratch.c tree.c) $(PF_IMAGE_BASE),libarchive json-c libcrypto cmocka))
+.PHONY: check-image
+## check-image: builds, changes and boots a PF VM's image; root, network, some minutes
+check-image: $(BUILD)/tests/run $(BUILD)/tests/pf_image_e2e $(BUILD)/pf-vm-image/pf-image
+	$(Q)$(BUILD)/tests/run --title 'image' --timeout 3600 -- $(BUILD)/tests/pf_image_e2e

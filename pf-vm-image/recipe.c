@@ -45,6 +45,9 @@ const char *const recipe_excluded[] = {
 	"/usr/share/zsh/*",
 	"/usr/lib/systemd/catalog/*",
 	"/usr/lib/udev/hwdb.d/*",
+	"/usr/lib/*/gconv/*",
+	"/usr/lib/*/libmvec.so*",
+	"/usr/lib/systemd/systemd-networkd*",
 	NULL,
 };
 
@@ -79,6 +82,8 @@ static const struct {
 } pruned[] = {
 	{ "/usr/lib/udev/rules.d", udev_rules_kept },
 	{ "/usr/lib/systemd/system-generators", nothing_kept },
+	/* Before ours are written: what packages switched on for machines of all kinds. */
+	{ "/etc/systemd/system", nothing_kept },
 	{ "/var/cache", nothing_kept },
 	{ "/var/log", nothing_kept },
 	{ "/var/lib/apt", nothing_kept },
