@@ -163,6 +163,7 @@ static const char pci_rules[] =
 	"TEST==\"physfn\", GOTO=\"pf_vm_vf\"\n"
 	"ACTION!=\"add|bind\", GOTO=\"pf_vm_end\"\n"
 	"DRIVER!=\"?*\", GOTO=\"pf_vm_end\"\n"
+	"TEST!=\"sriov_numvfs\", GOTO=\"pf_vm_end\"\n"
 	"ATTR{sriov_numvfs}!=\"0\", GOTO=\"pf_vm_end\"\n"
 	"ATTR{sriov_drivers_autoprobe}=\"0\"\n"
 	"IMPORT{cmdline}=\"pf_vm.vfs\"\n"

@@ -25,8 +25,8 @@
 #include "pf-vm-image/run.h"
 #include "pf-vm-image/scratch.h"
 
-#define VFS 7
-#define SIZE_LIMIT (150u << 20)
+#define VFS	      7
+#define SIZE_LIMIT    (150u << 20)
 #define RAM_LIMIT_KIB (80 << 10)
 /* Without KVM and on a loaded machine; a boot takes seconds with it. */
 #define BOOT_LIMIT_MS 300000
@@ -45,8 +45,10 @@ static const char *pf_image(void)
 static int run(const char *a, const char *b, const char *c, const char *d, const char *e)
 {
 	/* A shell, for the exit status and to have both streams in one. */
-	const char *const argv[] = { "/bin/sh", "-c", "\"$@\" 2>&1; echo \"status=$?\"", "sh",
-				     pf_image(), a, b, c, d, e, NULL };
+	const char *const argv[] = { "/bin/sh", "-c",	    "\"$@\" 2>&1; echo \"status=$?\"",
+				     "sh",	pf_image(), a,
+				     b,		c,	    d,
+				     e,		NULL };
 	struct run_how how = { .out = output, .size = sizeof(output) };
 	struct problem p = { .text = "" };
 	const char *status;
@@ -83,7 +85,7 @@ static void expect_same_image(const struct manifest *a, const struct manifest *b
 static void expect_nothing_left(void)
 {
 	const char *const argv[] = { "/bin/sh", "-c", "ls -A \"$1\" | grep -c '^\\.pf-image'; true",
-				     "sh", dir, NULL };
+				     "sh",	dir,  NULL };
 	char count[16];
 	struct run_how how = { .out = count, .size = sizeof(count) };
 	struct problem p = { .text = "" };
@@ -94,13 +96,14 @@ static void expect_nothing_left(void)
 
 static int build_once(void **state)
 {
-	if (!mkdtemp(dir) || scratch_path(dir, "image", image) || scratch_path(dir, "other", other) ||
-	    scratch_path(dir, "log", log_path))
+	if (!mkdtemp(dir) || scratch_path(dir, "image", image) ||
+	    scratch_path(dir, "other", other) || scratch_path(dir, "log", log_path))
 		return -1;
 	setenv("PF_IMAGE_LOG", log_path, 1);
 	if (getenv("PF_IMAGE_E2E_IMAGE")) {
 		/* One that was built before, while the tests themselves are worked on. */
-		const char *const argv[] = { "cp", "-r", getenv("PF_IMAGE_E2E_IMAGE"), image, NULL };
+		const char *const argv[] = { "cp", "-r", getenv("PF_IMAGE_E2E_IMAGE"), image,
+					     NULL };
 		struct problem p = { .text = "" };
 
 		return run_program(argv, &(struct run_how){ 0 }, &p);
@@ -140,7 +143,8 @@ static void no_program_runs_as_another_user(void **state)
 	assert_int_equal(manifest_read(path, &m, &p), 0);
 	for (size_t i = 0; i < m.files.n; i++)
 		if (m.files.entries[i].type == 'f' && m.files.entries[i].mode & 06000)
-			fail_msg("%s has mode %o", m.files.entries[i].path, m.files.entries[i].mode);
+			fail_msg("%s has mode %o", m.files.entries[i].path,
+				 m.files.entries[i].mode);
 	manifest_free(&m);
 }
 
@@ -262,7 +266,10 @@ static double kernel_time(struct qga *q, const char *pattern)
 	char line[256], *out;
 	double t;
 
-	snprintf(line, sizeof(line), "journalctl -k -o short-monotonic | sed -n '/%s/{s/^\\[ *\\([0-9.]*\\)\\].*/\\1/p;q}'", pattern);
+	snprintf(line, sizeof(line),
+		 "journalctl -k -o short-monotonic | sed -n '/%s/{s/^\\[ "
+		 "*\\([0-9.]*\\)\\].*/\\1/p;q}'",
+		 pattern);
 	out = in_vm(q, line);
 	t = atof(out);
 	free(out);
@@ -349,7 +356,7 @@ static void two_builds_are_byte_identical(void **state)
 	expect_same_image(&a, &b);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_image_is_small_and_whole),
@@ -363,5 +370,8 @@ int main(void)
 		cmocka_unit_test(two_builds_are_byte_identical),
 	};
 
+	/* One test alone: its name, or a pattern with stars. */
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests_name("pf-image", tests, build_once, remove_all);
 }

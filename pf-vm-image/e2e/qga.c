@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 #include <json-c/json.h>
@@ -135,19 +134,12 @@ static int try_sync(struct qga *q, int id)
 	return ret;
 }
 
-int qga_open(const char *socket_path, int timeout_ms, struct qga *ret_qga)
+int qga_open(int fd, int timeout_ms, struct qga *ret_qga)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	long long deadline = now_ms() + timeout_ms;
 	int ret = -ETIMEDOUT;
 
-	ret_qga->used = 0;
-	ret_qga->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (ret_qga->fd < 0)
-		return -errno;
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", socket_path);
-	if (connect(ret_qga->fd, (struct sockaddr *)&addr, sizeof(addr)))
-		ret = -errno;
+	*ret_qga = (struct qga){ .fd = fd };
 	for (int id = 1; ret == -ETIMEDOUT && now_ms() < deadline; id++)
 		ret = try_sync(ret_qga, id);
 	if (ret)
@@ -209,9 +201,9 @@ static int await_exit(struct qga *q, struct json_object *pid, long long deadline
 			return ret;
 		if (json_object_object_get_ex(status, "exited", &exited) &&
 		    json_object_get_boolean(exited)) {
-			*ret_out = decode_base64(json_object_object_get_ex(status, "out-data", &out) ?
-							 json_object_get_string(out) :
-							 "");
+			*ret_out = decode_base64(json_object_object_get_ex(status, "out-data", &out)
+							 ? json_object_get_string(out)
+							 : "");
 			json_object_put(status);
 			return *ret_out ? 0 : -ENOMEM;
 		}

@@ -13,8 +13,8 @@ struct qga {
 	size_t used;
 };
 
-/* Connects and waits until the agent answers. */
-int qga_open(const char *socket_path, int timeout_ms, struct qga *ret_qga);
+/* Takes over fd and waits until the agent answers. */
+int qga_open(int fd, int timeout_ms, struct qga *ret_qga);
 void qga_close(struct qga *q);
 
 /* The "return" of a command's answer, or -EREMOTEIO if it is an error. args may be NULL. */

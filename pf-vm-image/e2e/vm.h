@@ -7,12 +7,11 @@
 
 struct vm {
 	pid_t pid;
-	const char *console; /* the serial port's file */
-	const char *agent;   /* the agent's socket */
+	int agent; /* our end of its channel to the agent */
 };
 
 /*
- * $PFKEEP_QEMU or qemu-system-x86_64; dir holds console and socket. append goes
+ * $PFKEEP_QEMU or qemu-system-x86_64; dir gets the file console, of the serial port. append goes
  * behind the image's own command line.
  */
 int vm_start(const char *image, const char *dir, const char *append, struct vm *ret_vm);
