@@ -33,7 +33,7 @@ $(eval $(call program,bin/pfkeep,$(C)/main.c $(ORCH_CLI) $(ORCH_NAMES) $(ORCH_PC
 $(eval $(call unit_test,orch_command,$(C)/command_test.c $(ORCH_CLI) $(ORCH_TESTING) $(ORCH_NAMES) \
 	$(ORCH_PCI) $(ORCH_DOCTOR),$(ORCH_CLI_PKGS)))
 
-ORCH_DOMAIN := $(addprefix $(L)/,domain.c domain_write.c uuid.c)
+ORCH_DOMAIN := $(addprefix $(L)/,domain.c domain_edit.c domain_write.c uuid.c)
 
 $(eval $(call unit_test,orch_domain,$(L)/domain_test.c $(ORCH_NAMES) $(ORCH_DOMAIN),libxml-2.0 libvirt))
 
@@ -54,3 +54,11 @@ $(eval $(call fuzzer,orch_domain_fuzz,tests/fuzz/orch_domain_fuzz.c $(ORCH_DOMAI
 	libxml-2.0,-dict=tests/fuzz/orch_domain.dict))
 $(eval $(call fuzzer,orch_state_fuzz,tests/fuzz/orch_state_fuzz.c $(ORCH_STATE) $(ORCH_NAMES),4096,\
 	json-c,-dict=tests/fuzz/orch_state.dict))
+
+ORCH_CORE := $(addprefix $(L)/,core.c core_adopt.c core_assign.c core_recover.c owner.c record.c stages.c \
+	view.c virt.c)
+ORCH_ALL  := $(sort $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR) $(ORCH_STATE) $(ORCH_DOMAIN) $(ORCH_DRIVER) \
+	$(ORCH_AGENT) $(ORCH_CORE))
+ORCH_PKGS := libpci libvirt libvirt-qemu json-c libxml-2.0
+
+$(eval $(call unit_test,orch_core,$(L)/core_test.c $(ORCH_ALL) $(ORCH_GUEST),$(ORCH_PKGS)))

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pfkeep/domain.h"
+#include "orchestration/libpfkeep/domain_priv.h"
 #include "pfkeep/number.h"
 
 #define S(x)		 ((const char *)(x))
@@ -26,7 +26,7 @@ static void refuse_dtd(void *ctx, const xmlChar *name, const xmlChar *id, const 
 	xmlStopParser(ctxt);
 }
 
-static int parse_xml(const char *xml, size_t len, xmlDocPtr *ret_doc, struct problem *problem)
+int domain_parse_xml(const char *xml, size_t len, xmlDocPtr *ret_doc, struct problem *problem)
 {
 	xmlParserCtxtPtr ctxt;
 	xmlDocPtr doc;
@@ -308,7 +308,7 @@ static int hex_attribute(xmlNodePtr node, const char *name, uint64_t max, uint64
 	return ret ? -EINVAL : 0;
 }
 
-static int read_address(xmlNodePtr address, struct bdf *ret_bdf)
+int domain_read_address(xmlNodePtr address, struct bdf *ret_bdf)
 {
 	uint64_t domain = 0, bus, slot, function;
 
@@ -369,7 +369,7 @@ static int read_hostdev(struct reader *r, xmlNodePtr node, bool interface)
 	ret = only_child(r, node, "source", &source);
 	if (!ret && source)
 		ret = only_child(r, source, "address", &address);
-	if (!ret && (!address || read_address(address, &hostdev.bdf)))
+	if (!ret && (!address || domain_read_address(address, &hostdev.bdf)))
 		ret = problem_set(r->problem, -EINVAL,
 				  "domain %.60s: a hostdev of it has no PCI address",
 				  r->info->name);
@@ -403,7 +403,7 @@ int domain_parse(const char *xml, size_t len, struct domain_info *ret_info, stru
 	xmlDocPtr doc;
 	int ret;
 
-	ret = parse_xml(xml, len, &doc, problem);
+	ret = domain_parse_xml(xml, len, &doc, problem);
 	if (ret)
 		return ret;
 	root = xmlDocGetRootElement(doc);

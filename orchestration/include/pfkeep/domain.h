@@ -65,6 +65,14 @@ void domain_release(struct domain_info *info);
 /* A <hostdev> for a VF that is bound already; allocated. */
 int domain_hostdev_xml(const struct bdf *vf, const char *alias, char **ret_xml);
 
+/*
+ * The domain's XML with the hostdev put into its devices or taken out, known by
+ * its source's address; allocated. -EEXIST if it is there already, -ENOENT if it
+ * isn't there.
+ */
+int domain_edit_hostdev(const char *xml, const char *hostdev, bool add, char **ret_xml,
+			struct problem *problem);
+
 /* The VM that owns a PF. */
 struct domain_pfvm {
 	const char *type; /* "kvm" */

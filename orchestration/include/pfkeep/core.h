@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The operations: PFs go into their VMs and back, VFs to tenants and back. One
+ * caller at a time. Each records what it will do before it does it, so that
+ * core_recover() after a crash knows what to finish or to take back.
+ */
+#ifndef PFKEEP_CORE_H
+#define PFKEEP_CORE_H
+
+#include <libvirt/libvirt.h>
+
+#include "pfkeep/agent.h"
+#include "pfkeep/owner.h"
+#include "pfkeep/record.h"
+#include "pfkeep/root.h"
+#include "pfkeep/stages.h"
+#include "pfkeep/state.h"
+
+struct core_config {
+	const char *vm_type; /* of libvirt: "kvm" */
+	const char *emulator;
+	const char *image;
+	unsigned int memory_mib;
+	unsigned int agent_ms;	/* how long a PF VM may take to boot */
+	unsigned int driver_ms; /* and its PF driver after that */
+};
+
+struct core {
+	const struct root *root;
+	const struct core_config *config;
+	struct state *state;
+	virConnectPtr conn;
+	struct owner_table *owners;
+	/* The agent of a running PF VM; NULL: by libvirt. */
+	int (*open_agent)(void *data, virDomainPtr dom, struct agent_link *ret_link,
+			  struct problem *problem);
+	void *agent_data;
+	stages_watch watch; /* may be NULL */
+	void *watch_data;
+};
+
+/* Build the owners from the state. The pointers in core must be set. */
+int core_load(struct core *core, struct problem *problem);
+void core_unload(struct core *core);
+
+struct core_adopt {
+	struct bdf bdf;
+	uint16_t vfs;		 /* 0: all that it has */
+	unsigned int memory_mib; /* 0: the configuration's */
+	const char *image;	 /* NULL: the configuration's */
+	const char *name;	 /* NULL: pfkeep-0000-01-00-0 */
+};
+
+int core_adopt(struct core *core, const struct core_adopt *how, struct problem *problem);
+/* -EBUSY while tenants have VFs of it. */
+int core_release(struct core *core, const struct bdf *bdf, struct problem *problem);
+/* -EBUSY while tenants have VFs of it: the hardware changes the number by way of none. */
+int core_set_vfs(struct core *core, const struct bdf *bdf, uint16_t vfs, struct problem *problem);
+
+/* Recorded, then applied by the PF VM; what it refuses isn't kept. */
+int core_set_vf(struct core *core, const struct bdf *pf, uint16_t index, const struct vfconf *conf,
+		struct problem *problem);
+/*
+ * Give a VF to a domain: its own definition, and the running domain, get a hostdev.
+ * index < 0: any free one of the PF. ret_index may be NULL.
+ */
+int core_assign(struct core *core, const struct bdf *pf, int index, const char *domain,
+		uint16_t *ret_index, struct problem *problem);
+int core_unassign(struct core *core, const struct bdf *pf, uint16_t index, struct problem *problem);
+
+/*
+ * May the domain whose XML this is start? Every VF of an adopted PF in it must be
+ * its own, every VF that it asks for must be in it. Calls nothing outside:
+ * libvirt waits for the answer.
+ */
+int core_may_start(struct core *core, const char *xml, size_t len, struct problem *problem);
+
+/*
+ * Once, before anything else: finish or take back what a crash interrupted.
+ * What can't be mended is told to report, and the rest goes on.
+ */
+int core_recover(struct core *core, void (*report)(void *data, const struct problem *problem),
+		 void *data, struct problem *problem);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* libvirt in the library's idiom: -errno and one line instead of its errors. */
+#ifndef PFKEEP_VIRT_H
+#define PFKEEP_VIRT_H
+
+#include <libvirt/libvirt.h>
+#include <stdbool.h>
+
+#include "pfkeep/agent.h"
+#include "pfkeep/problem.h"
+
+int virt_connect(const char *uri, virConnectPtr *ret_conn, struct problem *problem);
+
+/* -ENOENT if there is no such domain. */
+int virt_find(virConnectPtr conn, const char *name_or_uuid, virDomainPtr *ret_dom,
+	      struct problem *problem);
+void virt_free(virDomainPtr *dom);
+int virt_define(virConnectPtr conn, const char *xml, struct problem *problem);
+int virt_start(virConnectPtr conn, const char *uuid, struct problem *problem);
+/* Whatever is left of it: stop it if it runs, take its definition away. */
+int virt_remove(virConnectPtr conn, const char *uuid, struct problem *problem);
+bool virt_is_running(virConnectPtr conn, const char *uuid);
+
+/* To the definition, and if the domain runs to that too. */
+int virt_attach(virDomainPtr dom, const char *device, struct problem *problem);
+int virt_detach(virDomainPtr dom, const char *device, struct problem *problem);
+
+/* The agent in a domain, by libvirt. The domain must outlive the link. */
+struct agent_link virt_agent(virDomainPtr dom);
+/*
+ * Until the agent has connected. Needs libvirt's event loop to run in another
+ * thread.
+ */
+int virt_wait_agent(virDomainPtr dom, unsigned int timeout_ms, struct problem *problem);
+
+#endif

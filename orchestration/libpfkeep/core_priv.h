@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Between the files of the core. */
+#ifndef LIBPFKEEP_CORE_PRIV_H
+#define LIBPFKEEP_CORE_PRIV_H
+
+#include "pfkeep/core.h"
+
+/* A VM's agent and what must be let go of after. */
+struct core_agent {
+	virDomainPtr dom;
+	struct agent_link link;
+};
+
+/* The agent of the PF's VM, waited for if wait. */
+int core_agent_open(struct core *core, const struct record_pf *pf, bool wait,
+		    struct core_agent *ret_agent, struct problem *problem);
+void core_agent_close(struct core_agent *agent);
+
+int core_save_pf(struct core *core, const struct record_pf *pf, struct problem *problem);
+int core_save_vf(struct core *core, const struct record_vf *vf, struct problem *problem);
+int core_forget_pf(struct core *core, const struct record_pf *pf, struct problem *problem);
+
+/* The record of a PF that is adopted, or why not. */
+int core_need_pf(const struct core *core, const struct bdf *bdf, struct record_pf *ret_pf,
+		 struct problem *problem);
+/* The record of a VF; an empty one if there is none. */
+int core_get_vf(const struct core *core, const struct bdf *pf, uint16_t index,
+		struct record_vf *ret_vf, struct problem *problem);
+/* The VFs that the host has now are as many as expected, and with our driver. */
+int core_take_vfs(struct core *core, const struct bdf *pf, uint16_t vfs, struct problem *problem);
+/* Take VM and VFs away and give the PF back, as far as there is anything. */
+int core_dismantle(struct core *core, const struct record_pf *pf, struct problem *problem);
+
+#endif

@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The operations over libvirt's test driver, a host made of files and an agent that
+ * answers as the real one does. What QEMU and the kernel make of it is tested
+ * in the lab.
+ */
+#include "orchestration/testing/cmocka.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "orchestration/testing/fakeguest.h"
+#include "pfkeep/cleanup.h"
+#include "pfkeep/core.h"
+#include "pfkeep/driver.h"
+#include "pfkeep/virt.h"
+
+#define TENANT_UUID "c7a5fdbd-edaf-9455-926a-d65c16db1809"
+#define OTHER_UUID  "c7a5fdbd-edaf-9455-926a-d65c16db1810"
+
+static struct fakehost host;
+static struct fakeguest guest;
+static struct core core;
+static char state_dir[40];
+static const struct bdf pf = { 0, 1, 0, 0 };
+static struct problem problem;
+
+static const struct fakehost_pf igb = {
+	.bdf = "0000:01:00.0",
+	.vendor = 0x8086,
+	.device = 0x10c9,
+	.class = 0x020000,
+	.total_vfs = 7,
+	.vf_offset = 0x80,
+	.vf_stride = 2,
+	.vf_device = 0x10ca,
+	.driver = "igb",
+};
+
+static const struct core_config config = {
+	.vm_type = "test",
+	.emulator = "/usr/bin/qemu-system-x86_64",
+	.image = "/var/lib/pfkeep/pf-vm.qcow2",
+	.memory_mib = 128,
+};
+
+static int open_agent(void *data, virDomainPtr dom, struct agent_link *ret_link, struct problem *p)
+{
+	if (virDomainIsActive(dom) != 1)
+		return problem_set(p, -ENOTCONN, "Guest agent is not connected");
+	*ret_link = fakeguest_link(&guest);
+	return 0;
+}
+
+static void load(void)
+{
+	assert_int_equal(state_open(state_dir, &core.state, NULL), 0);
+	if (core_load(&core, &problem))
+		fail_msg("%s", problem.text);
+}
+
+/* As when the daemon is started anew. */
+static void reload(void)
+{
+	core_unload(&core);
+	state_close(core.state);
+	load();
+}
+
+static void define(const char *name, const char *uuid)
+{
+	CLEANUP(cleanup_free) char *xml = NULL;
+
+	assert_true(
+		asprintf(&xml,
+			 "<domain type='test'><name>%s</name><uuid>%s</uuid><memory>4096</memory>"
+			 "<os><type>hvm</type></os><devices/></domain>",
+			 name, uuid) > 0);
+	if (virt_define(core.conn, xml, &problem))
+		fail_msg("%s", problem.text);
+}
+
+static int setup(void **state)
+{
+	fakehost_setup(&host);
+	fakehost_driver(&host, "igb");
+	fakehost_driver(&host, "igbvf");
+	fakehost_driver(&host, DRIVER_VFIO);
+	fakehost_bridge(&host, "0000:00:01.0", true);
+	fakehost_pf(&host, "0000:00:01.0", &igb);
+	guest = (struct fakeguest){ .host = &host, .pf = "0000:01:00.0", .total_vfs = 7 };
+	snprintf(state_dir, sizeof(state_dir), "/dev/shm/pfkeep-core-XXXXXX");
+	if (!mkdtemp(state_dir)) {
+		snprintf(state_dir, sizeof(state_dir), "/tmp/pfkeep-core-XXXXXX");
+		assert_non_null(mkdtemp(state_dir));
+	}
+	core = (struct core){ .root = &host.root, .config = &config, .open_agent = open_agent };
+	assert_int_equal(virt_connect("test:///default", &core.conn, NULL), 0);
+	define("web", TENANT_UUID);
+	define("sql", OTHER_UUID);
+	load();
+	return 0;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static int teardown(void **state)
+{
+	assert_int_equal(owner_check(core.owners, NULL), 0);
+	virt_remove(core.conn, "web", NULL);
+	virt_remove(core.conn, "sql", NULL);
+	virt_remove(core.conn, "pfkeep-0000-01-00-0", NULL);
+	virConnectClose(core.conn);
+	core_unload(&core);
+	state_close(core.state);
+	fakeguest_release(&guest);
+	fakehost_teardown(&host);
+	return nftw(state_dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static int adopt(uint16_t vfs)
+{
+	const struct core_adopt how = { .bdf = pf, .vfs = vfs };
+
+	return core_adopt(&core, &how, &problem);
+}
+
+static void must_adopt(uint16_t vfs)
+{
+	if (adopt(vfs))
+		fail_msg("%s", problem.text);
+}
+
+/* Nothing in the world says that anything was ever done. */
+static void check_untouched(void)
+{
+	struct pci_pf now;
+
+	assert_int_equal(pci_read_pf(&host.root, &pf, &now, NULL), 0);
+	assert_string_equal(now.fn.driver, "igb");
+	assert_int_equal(now.num_vfs, 0);
+	pci_pf_release(&now);
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+
+	assert_int_equal(virt_find(core.conn, "pfkeep-0000-01-00-0", &dom, NULL), -ENOENT);
+	assert_int_equal(json_object_object_length(state_all(core.state)), 0);
+}
+
+static void check_adopted(uint16_t vfs)
+{
+	struct record_pf record;
+	struct pci_pf now;
+
+	assert_int_equal(record_get_pf(core.state, &pf, &record), 0);
+	assert_int_equal(record.phase, RECORD_ADOPTED);
+	assert_int_equal(record.vfs, vfs);
+	assert_string_equal(record.driver, "igb");
+	assert_true(virt_is_running(core.conn, record.uuid));
+	assert_int_equal(pci_read_pf(&host.root, &pf, &now, NULL), 0);
+	assert_string_equal(now.fn.driver, DRIVER_VFIO);
+	assert_int_equal(now.n_vfs, vfs);
+	for (size_t i = 0; i < now.n_vfs; i++)
+		assert_string_equal(now.vfs[i].fn.driver, DRIVER_VFIO);
+	pci_pf_release(&now);
+}
+
+static void a_pf_goes_into_its_vm_and_comes_back(void **state)
+{
+	must_adopt(3);
+	check_adopted(3);
+	reload();
+	check_adopted(3);
+	assert_int_equal(adopt(3), -EEXIST);
+	assert_non_null(strstr(problem.text, "0000:01:00.0: is adopted already"));
+	assert_int_equal(core_release(&core, &pf, NULL), 0);
+	check_untouched();
+	assert_int_equal(core_release(&core, &pf, NULL), -ENOENT);
+}
+
+static void all_vfs_are_the_default(void **state)
+{
+	must_adopt(0);
+	check_adopted(7);
+}
+
+static void what_cant_be_adopted_is_left_alone(void **state)
+{
+	const struct core_adopt absent = { .bdf = { 0, 9, 0, 0 } },
+				bridge = { .bdf = { 0, 0, 1, 0 } },
+				tiny = { .bdf = pf, .memory_mib = 1 },
+				slash = { .bdf = pf, .name = "a/b" },
+				taken = { .bdf = pf, .name = "web" };
+
+	assert_int_equal(core_adopt(&core, &absent, NULL), -ENODEV);
+	assert_int_equal(core_adopt(&core, &bridge, NULL), -ENOTSUP);
+	assert_int_equal(core_adopt(&core, &tiny, NULL), -EINVAL);
+	assert_int_equal(core_adopt(&core, &slash, NULL), -EINVAL);
+	assert_int_equal(core_adopt(&core, &taken, NULL), -EEXIST);
+	assert_int_equal(adopt(8), -ERANGE);
+	check_untouched();
+	assert_int_equal(
+		root_write(&host.root, "sys/bus/pci/devices/0000:01:00.0/sriov_numvfs", "2"), 0);
+	assert_int_equal(adopt(3), -EBUSY);
+	assert_non_null(strstr(problem.text, "VFs of its host driver"));
+	assert_int_equal(
+		root_write(&host.root, "sys/bus/pci/devices/0000:01:00.0/sriov_numvfs", "0"), 0);
+}
+
+static void a_failure_at_any_stage_goes_back_to_how_it_was(void **state)
+{
+	guest.driver_after = 1000;
+	assert_int_equal(adopt(3), -ETIMEDOUT);
+	assert_memory_equal(problem.text, "create VFs: ", 12);
+	check_untouched();
+	guest.driver_after = 0;
+	guest.silent = 1;
+	assert_int_equal(adopt(3), -ETIMEDOUT);
+	check_untouched();
+	guest.silent = 0;
+	guest.fail_write = 1;
+	assert_int_equal(adopt(3), -EREMOTEIO);
+	check_untouched();
+	guest.fail_write = 0;
+	/* The guest says that it made them, the host sees none. */
+	guest.host = NULL;
+	assert_int_equal(adopt(3), -EIO);
+	assert_non_null(strstr(problem.text, "the host sees 0 VFs instead of 3"));
+	check_untouched();
+	guest.host = &host;
+	guest.num_vfs = 0;
+	/* The module is gone. */
+	fakehost_remove(&host, "sys/bus/pci/drivers/" DRIVER_VFIO);
+	assert_int_equal(adopt(3), -ENODEV);
+	assert_memory_equal(problem.text, "bind: ", 6);
+	check_untouched();
+}
+
+static void a_crash_while_adopting_is_taken_back(void **state)
+{
+	const struct record_pf record = { .bdf = pf,
+					  .phase = RECORD_ADOPTING,
+					  .domain = "pfkeep-0000-01-00-0",
+					  .uuid = "c7a5fdbd-edaf-9455-926a-d65c16db1811",
+					  .driver = "igb",
+					  .vfs = 3 };
+	struct state_change change;
+
+	/* Once with nothing done but the record, once with all but the last stage. */
+	for (int done = 0; done < 2; done++) {
+		if (done)
+			must_adopt(3);
+		struct record_pf now = record;
+
+		if (done)
+			assert_int_equal(record_get_pf(core.state, &pf, &now), 0);
+		now.phase = RECORD_ADOPTING;
+		assert_int_equal(state_change_init(&change), 0);
+		assert_int_equal(record_put_pf(&change, &now), 0);
+		assert_int_equal(state_commit(core.state, &change, NULL), 0);
+		state_change_release(&change);
+		reload();
+		assert_int_equal(core_recover(&core, NULL, NULL, &problem), 0);
+		guest.num_vfs = 0;
+		check_untouched();
+	}
+}
+
+static unsigned int reports;
+
+static void count_report(void *data, const struct problem *why)
+{
+	reports++;
+	problem = *why;
+}
+
+static void a_world_that_disagrees_is_reported(void **state)
+{
+	struct record_pf record;
+
+	must_adopt(3);
+	reports = 0;
+	assert_int_equal(core_recover(&core, count_report, NULL, NULL), 0);
+	assert_int_equal(reports, 0);
+	assert_int_equal(record_get_pf(core.state, &pf, &record), 0);
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+	assert_int_equal(virt_find(core.conn, record.uuid, &dom, NULL), 0);
+	assert_int_equal(virDomainDestroy(dom), 0);
+	assert_int_equal(core_recover(&core, count_report, NULL, NULL), 0);
+	assert_int_equal(reports, 1);
+	assert_non_null(strstr(problem.text, "0000:01:00.0: its PF VM"));
+}
+
+static void the_number_of_vfs_changes_while_nobody_has_one(void **state)
+{
+	must_adopt(3);
+	assert_int_equal(core_set_vfs(&core, &pf, 5, NULL), 0);
+	check_adopted(5);
+	assert_int_equal(core_set_vfs(&core, &pf, 2, NULL), 0);
+	check_adopted(2);
+	assert_int_equal(core_set_vfs(&core, &pf, 8, &problem), -ERANGE);
+	check_adopted(2);
+	assert_int_equal(core_assign(&core, &pf, 1, "web", NULL, &problem), 0);
+	assert_int_equal(core_set_vfs(&core, &pf, 5, &problem), -EBUSY);
+	assert_non_null(strstr(problem.text, "tenants have 1 of its VFs"));
+	check_adopted(2);
+	reload();
+	assert_int_equal(core_release(&core, &pf, &problem), -EBUSY);
+	check_adopted(2);
+}
+
+static struct vfconf conf_of(const char *name, const char *value)
+{
+	struct vfconf conf = { 0 };
+
+	assert_int_equal(vfconf_set(&conf, name, value, NULL), 0);
+	return conf;
+}
+
+static void a_vf_s_settings_are_applied_and_kept(void **state)
+{
+	struct vfconf conf = conf_of("vlan", "7");
+	struct record_vf vf;
+
+	must_adopt(3);
+	assert_int_equal(core_set_vf(&core, &pf, 1, &conf, NULL), 0);
+	assert_string_equal(guest.ip, "link set dev ens2 vf 1 vlan 7");
+	conf = conf_of("mac", "52:54:00:12:34:56");
+	assert_int_equal(core_set_vf(&core, &pf, 1, &conf, NULL), 0);
+	reload();
+	assert_int_equal(record_get_vf(core.state, &pf, 1, &vf), 0);
+	assert_int_equal(vf.conf.set, VFCONF_VLAN | VFCONF_MAC);
+	assert_int_equal(core_set_vf(&core, &pf, 3, &conf, &problem), -ENOENT);
+	assert_string_equal(problem.text, "0000:01:00.0/3: the PF has 3 VFs");
+}
+
+static void settings_that_are_refused_arent_kept(void **state)
+{
+	struct vfconf conf = conf_of("vlan", "7");
+	struct record_vf vf;
+
+	must_adopt(3);
+	guest.ip_status = 2;
+	assert_int_equal(core_set_vf(&core, &pf, 1, &conf, &problem), -EREMOTEIO);
+	assert_int_equal(record_get_vf(core.state, &pf, 1, &vf), -ENOENT);
+}
+
+/* XML of the domain as the hook gets it. */
+static char *hook_xml(const char *name)
+{
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+
+	assert_int_equal(virt_find(core.conn, name, &dom, NULL), 0);
+	return virDomainGetXMLDesc(dom, VIR_DOMAIN_XML_SECURE);
+}
+
+static int may_start(const char *name)
+{
+	CLEANUP(cleanup_free) char *xml = hook_xml(name);
+
+	return core_may_start(&core, xml, strlen(xml), &problem);
+}
+
+static void a_vf_goes_to_one_tenant_and_back(void **state)
+{
+	uint16_t index;
+
+	must_adopt(2);
+	assert_int_equal(core_assign(&core, &pf, 1, "web", NULL, &problem), 0);
+	assert_int_equal(core_assign(&core, &pf, 1, "sql", NULL, &problem), -EBUSY);
+	assert_non_null(strstr(problem.text, "0000:01:00.0/1: belongs to domain " TENANT_UUID));
+	assert_int_equal(core_assign(&core, &pf, 1, "web", NULL, &problem), -EBUSY);
+	assert_int_equal(core_assign(&core, &pf, -1, "sql", &index, &problem), 0);
+	assert_int_equal(index, 0);
+	assert_int_equal(core_assign(&core, &pf, -1, "sql", &index, &problem), -ENOSPC);
+	assert_int_equal(may_start("web"), 0);
+	assert_int_equal(may_start("sql"), 0);
+	reload();
+	assert_int_equal(core_unassign(&core, &pf, 1, &problem), 0);
+	assert_int_equal(core_unassign(&core, &pf, 1, &problem), -ENOENT);
+	CLEANUP(cleanup_free) char *xml = hook_xml("web");
+
+	assert_null(strstr(xml, "<hostdev"));
+	assert_int_equal(core_assign(&core, &pf, 1, OTHER_UUID, NULL, &problem), 0);
+	assert_int_equal(may_start("sql"), 0);
+}
+
+static void a_wrong_tenant_is_named(void **state)
+{
+	assert_int_equal(core_assign(&core, &pf, 1, "web", NULL, &problem), -ENOENT);
+	assert_string_equal(problem.text, "0000:01:00.0: isn't adopted");
+	must_adopt(2);
+	assert_int_equal(core_assign(&core, &pf, 1, "nobody", NULL, &problem), -ENOENT);
+	assert_non_null(strstr(problem.text, "nobody: libvirt knows no such domain"));
+	assert_int_equal(core_assign(&core, &pf, 2, "web", NULL, &problem), -ENOENT);
+	assert_int_equal(core_assign(&core, &pf, 1, "pfkeep-0000-01-00-0", NULL, &problem),
+			 -EINVAL);
+	assert_non_null(strstr(problem.text, "is a PF VM"));
+	assert_int_equal(owner_count(core.owners, &pf), 0);
+}
+
+static void an_attach_that_fails_leaves_the_vf_free(void **state)
+{
+	CLEANUP(cleanup_free) char *device = NULL;
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+	struct bdf vf = { 0, 1, 0x10, 2 };
+
+	must_adopt(2);
+	/* The domain has that hostdev already, by another hand. */
+	assert_int_equal(domain_hostdev_xml(&vf, "ua-mine", &device), 0);
+	assert_int_equal(virt_find(core.conn, "web", &dom, NULL), 0);
+	assert_int_equal(virt_attach(dom, device, &problem), 0);
+	assert_true(core_assign(&core, &pf, 1, "web", NULL, &problem) < 0);
+	assert_memory_equal(problem.text, "attach: ", 8);
+	assert_int_equal(owner_count(core.owners, &pf), 0);
+	reload();
+	assert_int_equal(owner_count(core.owners, &pf), 0);
+	/* And with that it must not start. */
+	assert_int_equal(may_start("web"), -EPERM);
+	assert_non_null(strstr(problem.text, "VF 0000:01:10.2 isn't assigned to it"));
+}
+
+static int start_with(const char *metadata, const char *devices, const char *uuid)
+{
+	CLEANUP(cleanup_free) char *xml = NULL;
+
+	assert_true(asprintf(&xml,
+			     "<domain><name>web</name><uuid>%s</uuid><metadata>%s</metadata>"
+			     "<devices>%s</devices></domain>",
+			     uuid, metadata, devices) > 0);
+	return core_may_start(&core, xml, strlen(xml), &problem);
+}
+
+#define VF1                                                         \
+	"<hostdev type='pci'><source><address bus='1' slot='0x10' " \
+	"function='2'/></source></hostdev>"
+#define WANT "<p:vf xmlns:p='urn:pfkeep:domain:1' pf='0000:01:00.0' "
+
+static void a_start_is_refused_unless_the_vfs_are_the_domain_s(void **state)
+{
+	must_adopt(2);
+	assert_int_equal(start_with("", "", TENANT_UUID), 0);
+	assert_int_equal(start_with("", VF1, TENANT_UUID), -EPERM);
+	assert_int_equal(start_with(WANT "/>", "", TENANT_UUID), -ENOENT);
+	assert_non_null(strstr(problem.text, "asks for a VF of 0000:01:00.0"));
+	assert_int_equal(core_assign(&core, &pf, 1, "web", NULL, NULL), 0);
+	assert_int_equal(start_with(WANT "/>", VF1, TENANT_UUID), 0);
+	assert_int_equal(start_with(WANT "index='1'/>", VF1, TENANT_UUID), 0);
+	assert_int_equal(start_with(WANT "index='0'/>", VF1, TENANT_UUID), -ENOENT);
+	assert_int_equal(start_with(WANT "/>", VF1, OTHER_UUID), -EPERM);
+	assert_non_null(strstr(problem.text, "belongs to domain " TENANT_UUID));
+	assert_int_equal(start_with("<p:vfs xmlns:p='urn:pfkeep:domain:1'><p:vf pf='0000:01:00.0'/>"
+				    "<p:vf pf='0000:01:00.0'/></p:vfs>",
+				    VF1, TENANT_UUID),
+			 -ENOENT);
+	assert_int_equal(start_with(WANT "vlan='9999'/>", VF1, TENANT_UUID), -EINVAL);
+}
+
+static void a_state_that_makes_no_sense_isnt_loaded(void **state)
+{
+	static const char *const bad[][2] = {
+		{ "pf/x", "{}" },
+		{ "pf/0000:01:00.0", "{\"phase\":\"adopted\"}" },
+		{ "pf/0000:01:00.0",
+		  "{\"phase\":\"sold\",\"domain\":\"a\",\"uuid\":\"" TENANT_UUID "\",\"vfs\":1}" },
+		{ "pf/0000:01:00.0",
+		  "{\"phase\":\"adopted\",\"domain\":\"a\",\"uuid\":\"" TENANT_UUID
+		  "\",\"vfs\":65536}" },
+		{ "vf/0000:01:00.0", "{}" },
+		{ "vf/0000:01:00.0/1",
+		  "{\"owner\":\"" TENANT_UUID "\",\"request\":0,\"domain\":\"a\"}" },
+		{ "vf/0000:01:00.0/1", "{\"vlan\":\"5000\"}" },
+		{ "something/else", "{}" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct owner_table *owners = core.owners;
+		struct state_change change;
+
+		assert_int_equal(state_change_init(&change), 0);
+		assert_int_equal(state_put(&change, bad[i][0], json_tokener_parse(bad[i][1])), 0);
+		assert_int_equal(state_commit(core.state, &change, NULL), 0);
+		state_change_release(&change);
+		assert_true(core_load(&core, &problem) < 0);
+		assert_true(*problem.text);
+		core.owners = owners;
+		assert_int_equal(state_change_init(&change), 0);
+		assert_int_equal(state_delete(&change, bad[i][0]), 0);
+		assert_int_equal(state_commit(core.state, &change, NULL), 0);
+		state_change_release(&change);
+	}
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(a_pf_goes_into_its_vm_and_comes_back),
+		T(all_vfs_are_the_default),
+		T(what_cant_be_adopted_is_left_alone),
+		T(a_failure_at_any_stage_goes_back_to_how_it_was),
+		T(a_crash_while_adopting_is_taken_back),
+		T(a_world_that_disagrees_is_reported),
+		T(the_number_of_vfs_changes_while_nobody_has_one),
+		T(a_vf_s_settings_are_applied_and_kept),
+		T(settings_that_are_refused_arent_kept),
+		T(a_vf_goes_to_one_tenant_and_back),
+		T(a_wrong_tenant_is_named),
+		T(an_attach_that_fails_leaves_the_vf_free),
+		T(a_start_is_refused_unless_the_vfs_are_the_domain_s),
+		T(a_state_that_makes_no_sense_isnt_loaded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <libvirt/libvirt-qemu.h>
+#include <libvirt/virterror.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "pfkeep/cleanup.h"
+#include "pfkeep/domain.h"
+#include "pfkeep/uuid.h"
+#include "pfkeep/virt.h"
+
+static const struct {
+	virErrorNumber code;
+	int err;
+} errors[] = {
+	{ VIR_ERR_NO_DOMAIN, -ENOENT },
+	{ VIR_ERR_OPERATION_INVALID, -EINVAL },
+	{ VIR_ERR_OPERATION_DENIED, -EACCES },
+	{ VIR_ERR_AGENT_UNRESPONSIVE, -ENOTCONN },
+	{ VIR_ERR_OPERATION_TIMEOUT, -ETIMEDOUT },
+	{ VIR_ERR_NO_MEMORY, -ENOMEM },
+	{ VIR_ERR_DOM_EXIST, -EEXIST },
+	{ VIR_ERR_XML_ERROR, -EINVAL },
+	{ VIR_ERR_NO_SUPPORT, -ENOTSUP },
+};
+
+static int explain(struct problem *problem, const virError *error, const char *object)
+{
+	int err = -EIO;
+
+	for (size_t i = 0; error && i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (errors[i].code == (virErrorNumber)error->code)
+			err = errors[i].err;
+	return problem_set(problem, err, "%.60s: %.200s", object,
+			   error && error->message ? error->message
+						   : "libvirt failed without a word");
+}
+
+/* The last error of libvirt in this thread. */
+static int failed(struct problem *problem, const char *object)
+{
+	return explain(problem, virGetLastError(), object);
+}
+
+/* The same of a domain; asking for its name would drop the error. */
+static int failed_on(struct problem *problem, virDomainPtr dom)
+{
+	virErrorPtr error = virSaveLastError();
+	int ret = explain(problem, error, virDomainGetName(dom));
+
+	virFreeError(error);
+	return ret;
+}
+
+static void ignore_error(void *data, virErrorPtr error)
+{
+}
+
+int virt_connect(const char *uri, virConnectPtr *ret_conn, struct problem *problem)
+{
+	/* libvirt prints its errors unless told not to. */
+	virSetErrorFunc(NULL, ignore_error);
+	*ret_conn = virConnectOpen(uri);
+	return *ret_conn ? 0 : failed(problem, uri);
+}
+
+void virt_free(virDomainPtr *dom)
+{
+	if (*dom)
+		virDomainFree(*dom);
+}
+
+int virt_find(virConnectPtr conn, const char *name_or_uuid, virDomainPtr *ret_dom,
+	      struct problem *problem)
+{
+	char uuid[UUID_TEXT];
+
+	*ret_dom = uuid_parse(name_or_uuid, uuid) ? NULL : virDomainLookupByUUIDString(conn, uuid);
+	if (!*ret_dom)
+		*ret_dom = virDomainLookupByName(conn, name_or_uuid);
+	if (*ret_dom)
+		return 0;
+	if (virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
+		return problem_set(problem, -ENOENT, "%.60s: libvirt knows no such domain",
+				   name_or_uuid);
+	return failed(problem, name_or_uuid);
+}
+
+int virt_define(virConnectPtr conn, const char *xml, struct problem *problem)
+{
+	virDomainPtr dom = virDomainDefineXMLFlags(conn, xml, VIR_DOMAIN_DEFINE_VALIDATE);
+
+	if (!dom)
+		return failed(problem, "the PF VM");
+	virDomainFree(dom);
+	return 0;
+}
+
+int virt_start(virConnectPtr conn, const char *uuid, struct problem *problem)
+{
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+	int ret;
+
+	ret = virt_find(conn, uuid, &dom, problem);
+	if (ret)
+		return ret;
+	return virDomainCreate(dom) ? failed_on(problem, dom) : 0;
+}
+
+int virt_remove(virConnectPtr conn, const char *uuid, struct problem *problem)
+{
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+	int ret;
+
+	ret = virt_find(conn, uuid, &dom, problem);
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	if (virDomainIsActive(dom) == 1 && virDomainDestroy(dom) && virDomainIsActive(dom) == 1)
+		return failed_on(problem, dom);
+	/* A transient one is gone by now. */
+	if (virDomainIsPersistent(dom) == 1 && virDomainUndefine(dom))
+		return failed_on(problem, dom);
+	return 0;
+}
+
+bool virt_is_running(virConnectPtr conn, const char *uuid)
+{
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+
+	return !virt_find(conn, uuid, &dom, NULL) && virDomainIsActive(dom) == 1;
+}
+
+static unsigned int affected(virDomainPtr dom)
+{
+	unsigned int flags = 0;
+
+	if (virDomainIsPersistent(dom) == 1)
+		flags |= VIR_DOMAIN_AFFECT_CONFIG;
+	if (virDomainIsActive(dom) == 1)
+		flags |= VIR_DOMAIN_AFFECT_LIVE;
+	return flags;
+}
+
+/* With a driver that can't change a definition in place: a new definition. */
+static int redefine(virDomainPtr dom, const char *device, bool add, struct problem *problem)
+{
+	CLEANUP(cleanup_free)
+	char *old = virDomainGetXMLDesc(dom, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+	CLEANUP(cleanup_free) char *new = NULL;
+	virDomainPtr defined;
+	int ret;
+
+	if (!old)
+		return failed_on(problem, dom);
+	ret = domain_edit_hostdev(old, device, add, &new, problem);
+	if (ret)
+		return ret;
+	defined =
+		virDomainDefineXMLFlags(virDomainGetConnect(dom), new, VIR_DOMAIN_DEFINE_VALIDATE);
+	if (!defined)
+		return failed_on(problem, dom);
+	virDomainFree(defined);
+	return 0;
+}
+
+static int change_device(virDomainPtr dom, const char *device, bool add, struct problem *problem)
+{
+	unsigned int flags = affected(dom);
+	int ret;
+
+	ret = add ? virDomainAttachDeviceFlags(dom, device, flags)
+		  : virDomainDetachDeviceFlags(dom, device, flags);
+	if (!ret)
+		return 0;
+	if (virGetLastErrorCode() == VIR_ERR_NO_SUPPORT && !(flags & VIR_DOMAIN_AFFECT_LIVE))
+		return redefine(dom, device, add, problem);
+	return failed_on(problem, dom);
+}
+
+int virt_attach(virDomainPtr dom, const char *device, struct problem *problem)
+{
+	return change_device(dom, device, true, problem);
+}
+
+int virt_detach(virDomainPtr dom, const char *device, struct problem *problem)
+{
+	return change_device(dom, device, false, problem);
+}
+
+static int agent_command(void *data, const char *request, unsigned int timeout_s, char **ret_reply,
+			 struct problem *problem)
+{
+	virDomainPtr dom = data;
+
+	*ret_reply = virDomainQemuAgentCommand(dom, request, (int)timeout_s, 0);
+	return *ret_reply ? 0 : failed_on(problem, dom);
+}
+
+struct agent_link virt_agent(virDomainPtr dom)
+{
+	return (struct agent_link){ agent_command, dom };
+}
+
+struct waiter {
+	pthread_mutex_t lock; /* protects connected */
+	pthread_cond_t changed;
+	bool connected;
+};
+
+static void on_agent(virConnectPtr conn, virDomainPtr dom, int state, int reason, void *data)
+{
+	struct waiter *waiter = data;
+
+	pthread_mutex_lock(&waiter->lock);
+	waiter->connected = state == VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED;
+	pthread_cond_broadcast(&waiter->changed);
+	pthread_mutex_unlock(&waiter->lock);
+}
+
+/* libvirt drops its reference when no callback can come any more. */
+static void free_waiter(void *data)
+{
+	struct waiter *waiter = data;
+
+	pthread_cond_destroy(&waiter->changed);
+	pthread_mutex_destroy(&waiter->lock);
+	free(waiter);
+}
+
+static int new_waiter(struct waiter **ret_waiter)
+{
+	struct waiter *waiter = calloc(1, sizeof(*waiter));
+	pthread_condattr_t attr;
+
+	if (!waiter)
+		return -ENOMEM;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_mutex_init(&waiter->lock, NULL);
+	pthread_cond_init(&waiter->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	*ret_waiter = waiter;
+	return 0;
+}
+
+static int wait_connected(struct waiter *waiter, unsigned int timeout_ms)
+{
+	struct timespec until;
+	int ret = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += timeout_ms / 1000;
+	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	pthread_mutex_lock(&waiter->lock);
+	while (!waiter->connected && !ret)
+		ret = pthread_cond_timedwait(&waiter->changed, &waiter->lock, &until);
+	pthread_mutex_unlock(&waiter->lock);
+	return -ret;
+}
+
+int virt_wait_agent(virDomainPtr dom, unsigned int timeout_ms, struct problem *problem)
+{
+	const struct agent_link link = virt_agent(dom);
+	virConnectPtr conn = virDomainGetConnect(dom);
+	struct waiter *waiter;
+	int id, ret;
+
+	ret = new_waiter(&waiter);
+	if (ret)
+		return ret;
+	id = virConnectDomainEventRegisterAny(conn, dom, VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE,
+					      VIR_DOMAIN_EVENT_CALLBACK(on_agent), waiter,
+					      free_waiter);
+	if (id < 0) {
+		free_waiter(waiter);
+		return failed_on(problem, dom);
+	}
+	/* It may have been there before we listened. */
+	ret = agent_ping(&link, NULL);
+	if (ret) {
+		ret = wait_connected(waiter, timeout_ms);
+		if (!ret)
+			ret = agent_ping(&link, problem);
+		else
+			problem_set(problem, ret,
+				    "%.60s: its guest agent didn't answer within %u ms",
+				    virDomainGetName(dom), timeout_ms);
+	}
+	virConnectDomainEventDeregisterAny(conn, id);
+	return ret;
+}
