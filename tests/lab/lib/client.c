@@ -24,6 +24,12 @@ static void explain_dead(const char *name, const struct rundir *dir, struct lab_
 	free(text);
 }
 
+void client_explain(const struct client *client, struct lab_error *ret_error)
+{
+	rundir_wait_gone(&client->dir);
+	explain_dead(strrchr(client->dir.path, '/') + 1, &client->dir, ret_error);
+}
+
 int client_open(const char *name, struct client *ret_client, struct lab_error *ret_error)
 {
 	int err;
@@ -82,10 +88,12 @@ int client_call(struct client *client, const char *cmd, json_object *extra, json
 	err = client_send(client, cmd, extra);
 	if (!err)
 		err = jsonline_recv(client->fd, &client->in, &reply);
-	if (err) {
-		lab_error_set(ret_error, "the lab ended before it answered");
+	if (err == -EPIPE || err == -ECONNRESET)
+		client_explain(client, ret_error);
+	else if (err)
+		lab_error_set(ret_error, "the lab's answer: %s", strerror(-err));
+	if (err)
 		return err;
-	}
 	if (!json_object_object_get_ex(reply, "ok", &ok) || !json_object_get_boolean(ok)) {
 		lab_error_set(ret_error, "%s", jsonline_string(reply, "error", "refused"));
 		json_object_put(reply);

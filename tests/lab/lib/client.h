@@ -21,6 +21,8 @@ struct client {
  */
 int client_open(const char *name, struct client *ret_client, struct lab_error *ret_error);
 void client_close(struct client *client);
+/* The lab hung up: wait for its end and say how it ended. */
+void client_explain(const struct client *client, struct lab_error *ret_error);
 
 /*
  * Send a command (members of extra, if any, go with it; it stays the caller's)

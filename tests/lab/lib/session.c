@@ -276,7 +276,7 @@ static void explain(struct session *s, int err)
 	else if (err == -ESTALE)
 		lab_error_set(s->error, "the lab host booted anew meanwhile");
 	else if (err == -EPIPE)
-		lab_error_set(s->error, "the lab ended");
+		client_explain(&s->client, s->error);
 	else
 		lab_error_set(s->error, "session with the lab host: %s", strerror(-err));
 }
