@@ -53,7 +53,7 @@ static void ports_try(struct ports *ports, const char *node)
 	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return; /* its node is to come, and a uevent with it */
-	strcpy(ports->seen[ports->seen_count++], node);
+	snprintf(ports->seen[ports->seen_count++], sizeof(ports->seen[0]), "%s", node);
 	ports->found(ports->data, name, fd);
 }
 

@@ -148,7 +148,7 @@ size_t proto_hello_pack(const struct proto_hello *hello, uint8_t *dst)
 	put_u32(dst, hello->version);
 	memcpy(dst + 4, hello->nonce, PROTO_NONCE);
 	memset(dst + 4 + PROTO_NONCE, 0, PROTO_BOOT_ID);
-	strcpy((char *)dst + 4 + PROTO_NONCE, hello->boot_id);
+	memcpy(dst + 4 + PROTO_NONCE, hello->boot_id, strnlen(hello->boot_id, PROTO_BOOT_ID - 1));
 	return 4 + PROTO_NONCE + PROTO_BOOT_ID;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -57,9 +58,9 @@ static int ready_run(struct ready *ready)
 }
 
 /* The deepest directory above path that exists. */
-static void deepest_dir(const char *path, char *dir)
+static void deepest_dir(const char *path, char dir[PATH_MAX])
 {
-	strcpy(dir, path);
+	snprintf(dir, PATH_MAX, "%s", path);
 	do {
 		char *slash = strrchr(dir, '/');
 

@@ -158,11 +158,11 @@ static struct transfer *transfer_begin(struct session *session, const struct pro
 	if (!err && strlen(path) >= sizeof(xfer->path))
 		err = -ENAMETOOLONG;
 	if (err) {
-		strcpy(xfer->path, "file transfer");
+		snprintf(xfer->path, sizeof(xfer->path), "file transfer");
 		transfer_fail(session, xfer, -err);
 		return NULL;
 	}
-	strcpy(xfer->path, path);
+	snprintf(xfer->path, sizeof(xfer->path), "%s", path);
 	return xfer;
 }
 

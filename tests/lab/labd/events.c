@@ -158,6 +158,14 @@ static void write_verdict(struct labd *labd, const struct verdict *verdict)
 	publish(labd, "gone", object);
 }
 
+void events_not_started(struct labd *labd, const char *why)
+{
+	struct verdict verdict = { .kind = VERDICT_START, .signature = "none" };
+
+	snprintf(verdict.text, sizeof(verdict.text), "%s", why);
+	write_verdict(labd, &verdict);
+}
+
 void events_qemu_exited(void *data)
 {
 	static char console[EVENTS_TAIL], stderr_text[EVENTS_TAIL], qlog[EVENTS_TAIL];

@@ -43,11 +43,12 @@ static void guest_boot_event(struct guest *guest, const char *text)
 	/* The agent was restarted: the same boot. */
 	if (boot && strcmp(boot->boot_id, boot_id) == 0)
 		return;
+	/* When all places are taken the last one is taken again. */
+	boot = &guest->boots[guest->n_boots < GUEST_BOOTS ? guest->n_boots : GUEST_BOOTS - 1];
 	guest->n_boots++;
 	guest->stopping = false;
-	boot = guest_current(guest);
 	memset(boot, 0, sizeof(*boot));
-	strcpy(boot->boot_id, boot_id);
+	memcpy(boot->boot_id, boot_id, sizeof(boot_id));
 	get_value(text, "release", boot->release, sizeof(boot->release));
 	boot->at = log_uptime();
 	guest->on_event(guest->data, "boot");
@@ -56,12 +57,15 @@ static void guest_boot_event(struct guest *guest, const char *text)
 static void guest_ready_event(struct guest *guest, const char *text)
 {
 	struct guest_boot *boot = guest_current(guest);
-	char status[16];
+	char status[16], *end;
+	long number;
 
 	if (!boot)
 		return;
 	get_value(text, "status", status, sizeof(status));
-	boot->ready_status = *status ? atoi(status) : -1;
+	/* What is no number is no success either. */
+	number = strtol(status, &end, 10);
+	boot->ready_status = end == status || *end ? -1 : (int)number;
 	boot->ready_at = log_uptime();
 	guest->on_event(guest->data, "ready");
 }

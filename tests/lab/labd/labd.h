@@ -65,6 +65,9 @@ void events_timeout(struct loop_source *src, uint32_t mask);
 void events_signal(struct loop_source *src, uint32_t mask);
 void events_report_gone(struct loop_source *src, uint32_t mask);
 
+/* It never came to a running QEMU: record why. */
+void events_not_started(struct labd *labd, const char *why);
+
 /* End the lab: ask QEMU, kill it if it is slow. */
 void labd_stop(struct labd *labd);
 

@@ -52,6 +52,7 @@ int main(int argc, char **argv)
 	err = labd_start(&labd, &error);
 	if (err) {
 		log_line("%s", error.text);
+		events_not_started(&labd, error.text);
 		report_done(&labd, error.text);
 	} else {
 		err = loop_run(&labd.loop);

@@ -71,11 +71,12 @@ static int start_memory(struct labd *labd, struct lab_error *ret_error)
 
 static int start_accel(struct labd *labd, struct lab_error *ret_error)
 {
-	char memory[PATH_MAX + 16];
+	char memory[PATH_MAX + 16], *slash;
 
 	/* Beside the runs: it holds for all labs of this machine. */
 	snprintf(memory, sizeof(memory), "%s", labd->dir.path);
-	strcpy(strrchr(memory, '/'), "/.accel.json");
+	slash = strrchr(memory, '/');
+	snprintf(slash, sizeof(memory) - (size_t)(slash - memory), "/.accel.json");
 	accel_choose(&labd->artifacts, memory, &labd->accel);
 	log_line("%s: %s", labd->accel.kvm ? "KVM" : "TCG", labd->accel.reason);
 	/* Under KVM the guest is told the rate by KVM itself. */

@@ -39,7 +39,7 @@ static int rundir_base(char *path, size_t size)
 	}
 	err = rundir_programs(path, size - 4);
 	if (!err)
-		strcat(path, "/run");
+		snprintf(path + strlen(path), 5, "/run");
 	return err;
 }
 

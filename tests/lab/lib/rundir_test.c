@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,18 +23,20 @@ static char base[64];
 
 static int setup(void **state)
 {
-	strcpy(base, "/tmp/rundir_test.XXXXXX");
+	snprintf(base, sizeof(base), "/tmp/rundir_test.XXXXXX");
 	if (!mkdtemp(base))
 		return -1;
 	return setenv("PFKEEP_RUN", base, 1);
 }
 
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
 static int teardown(void **state)
 {
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf %s", base);
-	return system(command);
+	return nftw(base, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static void write_file(const struct rundir *dir, const char *name)

@@ -62,7 +62,7 @@ static int on_reply(struct session *s, const struct proto_frame *frame)
 		return -EPROTO;
 	}
 	s->greeted = true;
-	strcpy(s->boot_id, hello.boot_id);
+	memcpy(s->boot_id, hello.boot_id, sizeof(s->boot_id));
 	return queue_frame(s, s->request, s->payload, s->payload_len);
 }
 

@@ -78,7 +78,7 @@ bool lab_name_valid(const char *name)
 void lab_spec_init(struct lab_spec *spec)
 {
 	memset(spec, 0, sizeof(*spec));
-	strcpy(spec->name, "lab");
+	snprintf(spec->name, sizeof(spec->name), "lab");
 	spec->kernel = "pfkeep";
 	spec->ram_mib = 4096;
 	/* One CPU more than the VCPUs of three small VMs, else these starve. */
@@ -94,7 +94,7 @@ static int set_name(struct lab_spec *spec, const char *value, struct lab_error *
 			      value, LAB_NAME_MAX);
 		return -EINVAL;
 	}
-	strcpy(spec->name, value);
+	snprintf(spec->name, sizeof(spec->name), "%s", value);
 	return 0;
 }
 
@@ -223,13 +223,13 @@ int lab_spec_argv(const struct lab_spec *spec, char ***ret_argv)
 	argv[n++] = (char *)spec->kernel;
 	argv[n++] = (char *)"--ram";
 	argv[n++] = text;
-	text += sprintf(text, "%u", spec->ram_mib / 1024) + 1;
+	text += snprintf(text, 16, "%u", spec->ram_mib / 1024) + 1;
 	argv[n++] = (char *)"--cpus";
 	argv[n++] = text;
-	text += sprintf(text, "%u", spec->cpus) + 1;
+	text += snprintf(text, 16, "%u", spec->cpus) + 1;
 	argv[n++] = (char *)"--timeout";
 	argv[n++] = text;
-	sprintf(text, "%u", spec->timeout_s);
+	snprintf(text, 16, "%u", spec->timeout_s);
 	if (spec->append) {
 		argv[n++] = (char *)"--append";
 		argv[n++] = (char *)spec->append;
