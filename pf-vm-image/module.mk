@@ -27,6 +27,9 @@ $(eval $(call unit_test,pf_image_outputs,$(addprefix pf-vm-image/,outputs_test.c
 	files.c initrd.c manifest.c run.c scratch.c tree.c) $(PF_IMAGE_BASE),libarchive json-c libcrypto))
 $(eval $(call unit_test,pf_image_command,$(addprefix pf-vm-image/,command_test.c command.c run.c) \
 	$(PF_IMAGE_BASE),libcrypto))
+$(eval $(call unit_test,pf_image_vendor,$(addprefix pf-vm-image/,vendor_test.c debian.c files.c \
+	manifest.c run.c scratch.c tree.c vendor.c) tests/lab/products/aptsrc.c $(PF_IMAGE_BASE),libarchive \
+	libkmod json-c libcrypto))
 
 $(eval $(call program,tests/pf_image_e2e,$(addprefix pf-vm-image/,e2e/image_e2e.c e2e/qga.c e2e/vm.c files.c \
 	manifest.c run.c scratch.c tree.c) $(PF_IMAGE_BASE),libarchive json-c libcrypto cmocka))
