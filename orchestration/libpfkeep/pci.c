@@ -214,7 +214,8 @@ int pci_read_all(const struct root *root, struct pci_inventory *ret_inventory,
 		ret = problem_set(problem, -errno, "/" PCI_DEVICES ": %s", strerror(errno));
 		goto fail;
 	}
-	qsort(inventory.pfs, inventory.n_pfs, sizeof(*inventory.pfs), compare_pfs);
+	if (inventory.n_pfs)
+		qsort(inventory.pfs, inventory.n_pfs, sizeof(*inventory.pfs), compare_pfs);
 	*ret_inventory = inventory;
 	return 0;
 fail:

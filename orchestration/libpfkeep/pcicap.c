@@ -21,7 +21,7 @@ struct pcicap {
  */
 static _Thread_local jmp_buf escape;
 
-static _Noreturn void on_error(char *fmt, ...)
+__attribute__((noreturn)) static void on_error(char *fmt, ...)
 {
 	longjmp(escape, 1);
 }

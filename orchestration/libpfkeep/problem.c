@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PROBLEM_C
 #include "pfkeep/problem.h"
 
 static void make_printable(char *text)

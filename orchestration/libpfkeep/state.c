@@ -217,7 +217,7 @@ static int write_new(struct state *state, int *ret_fd, size_t *ret_len)
 static int rewrite(struct state *state)
 {
 	CLEANUP(cleanup_close) int fd = -1;
-	size_t len;
+	size_t len = 0;
 	int ret;
 
 	ret = write_new(state, &fd, &len);

@@ -361,6 +361,7 @@ static void well_summed_nonsense_is_refused(void **state)
 		"18446744073709551615 {\"version\":1}",
 		"99999999999999999999999 {\"version\":1}",
 		"0 {\"version\":1,\"put\":{\"a\":{\"t\":\"\xff\"}}}",
+		/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): one long line */
 		"0 {\"version\":1,\"put\":{\"a\":"
 		"{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{\"\":{"
 		"\"\":{}}}}}}}}}}}}}}}}}",

@@ -30,10 +30,10 @@ void owner_free(struct owner_table *table);
  * A PF with so many VFs, new or changed. -EBUSY, nothing changed, if a VF that
  * would go is owned.
  */
-int owner_set_pf(struct owner_table *table, const struct bdf *pf, uint16_t num_vfs,
+int owner_set_pf(struct owner_table *table, const struct bdf *bdf, uint16_t num_vfs,
 		 struct problem *problem);
 /* -EBUSY while one of its VFs is owned, -ENOENT if it isn't there. */
-int owner_remove_pf(struct owner_table *table, const struct bdf *pf, struct problem *problem);
+int owner_remove_pf(struct owner_table *table, const struct bdf *bdf, struct problem *problem);
 
 /*
  * Claim one VF. Claiming again what is already so is no error. -EBUSY if the VF is

@@ -96,7 +96,7 @@ static void a_slice_shows_its_vf(const struct context *c)
 
 static void holding_revokes_a_mapping(const struct context *c)
 {
-	uint32_t value, before, *map;
+	uint32_t value = 0, before = 0, *map;
 	struct device vf;
 	struct view v;
 
