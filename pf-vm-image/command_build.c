@@ -38,11 +38,11 @@ static int find_init(char ret_path[PATH_MAX], struct problem *p)
 	ret_path[n > 0 ? n : 0] = '\0';
 	slash = strrchr(ret_path, '/');
 	if (slash) {
-		strcpy(slash + 1, INIT_NAME);
+		memcpy(slash + 1, INIT_NAME, sizeof(INIT_NAME));
 		if (!access(ret_path, R_OK))
 			return 0;
 	}
-	strcpy(ret_path, INIT_INSTALLED);
+	memcpy(ret_path, INIT_INSTALLED, sizeof(INIT_INSTALLED));
 	if (!access(ret_path, R_OK))
 		return 0;
 	return problem_set(p, -errno, "%s: %m", ret_path);

@@ -80,7 +80,8 @@ static int add_file(struct customize_lists *l, const char *text, struct problem 
 
 	if (!f)
 		return -EINVAL;
-	name = strcpy(l->names[l->n_files], text);
+	name = l->names[l->n_files];
+	memcpy(name, text, strlen(text) + 1);
 	colon = strrchr(name, ':');
 	if (!colon || !is_clean_path(colon + 1))
 		return problem_set(p, -EINVAL, "--file: '%s' must be FROM:/ABSOLUTE/TO", text);

@@ -59,6 +59,13 @@ static int log_path(const char *dir, char ret_path[PATH_MAX])
 	return snprintf(ret_path, PATH_MAX, "%s", wanted) < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
+/* dirname() writes to its argument. */
+static char *parent_of(const char *output, char parent[PATH_MAX])
+{
+	snprintf(parent, PATH_MAX, "%s", output);
+	return dirname(parent);
+}
+
 int scratch_open(const char *output, uint64_t need, struct scratch *ret_scratch, struct problem *p)
 {
 	char parent[PATH_MAX];
@@ -67,10 +74,10 @@ int scratch_open(const char *output, uint64_t need, struct scratch *ret_scratch,
 	if (snprintf(parent, sizeof(parent), "%s", output) >= (int)sizeof(parent) ||
 	    scratch_path(dirname(parent), ".pf-image.XXXXXX", s.dir))
 		return problem_set(p, -ENAMETOOLONG, "%s: the name is too long", output);
-	if (check_space(dirname(strcpy(parent, output)), need, p))
+	if (check_space(parent_of(output, parent), need, p))
 		return -ENOSPC;
 	if (!mkdtemp(s.dir))
-		return problem_set(p, -errno, "%s: %m", dirname(strcpy(parent, output)));
+		return problem_set(p, -errno, "%s: %m", parent_of(output, parent));
 	if (scratch_path(s.dir, "image", s.image) || log_path(s.dir, s.log) ||
 	    mkdir(s.image, 0755)) {
 		scratch_close(&s);

@@ -136,9 +136,9 @@ static void write_machine_id(void)
 		if (getrandom(random, sizeof(random), 0) != sizeof(random))
 			return;
 		for (int i = 0; i < 16; i++)
-			sprintf(id + 2 * i, "%02x", random[i]);
+			snprintf(id + 2 * i, 3, "%02x", random[i]);
 	}
-	strcat(id, "\n");
+	memcpy(id + strlen(id), "\n", 2);
 	fd = open("/root/etc/machine-id", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0444);
 	if (fd < 0)
 		return;

@@ -141,8 +141,8 @@ static void judge_page_size(struct model *m, const bool *proposal, struct sriov_
 	}
 }
 
-static void judge_num_vfs(struct model *m, const bool *proposal,
-			  const struct sriov_cap_host *host, struct sriov_cap_verdict *v)
+static void judge_num_vfs(struct model *m, const bool *proposal, const struct sriov_cap_host *host,
+			  struct sriov_cap_verdict *v)
 {
 	u64 want = number(proposal, NUM_VFS, 16);
 	int why = 0;
@@ -191,8 +191,8 @@ static void judge_vf_enable(struct model *m, const bool *proposal,
 		judge_rise(m, host, v);
 	} else if (m->bit[VF_ENABLE] && !proposal[VF_ENABLE]) {
 		m->bit[VF_ENABLE] = false;
-		say(v, VFIO_PCI_SRIOV_ACT_DISABLE,
-		    host->num_vfs ? VFIO_PCI_SRIOV_ACT_DISABLE : 0, 0);
+		say(v, VFIO_PCI_SRIOV_ACT_DISABLE, host->num_vfs ? VFIO_PCI_SRIOV_ACT_DISABLE : 0,
+		    0);
 		v->deferred = host->num_vfs && host->held;
 	}
 }

@@ -54,8 +54,7 @@ static u32 rd(unsigned int offset, unsigned int size)
 	return value;
 }
 
-static void wr(unsigned int offset, unsigned int size, u32 value,
-	       const struct sriov_cap_host *host)
+static void wr(unsigned int offset, unsigned int size, u32 value, const struct sriov_cap_host *host)
 {
 	assert_int_equal(sriov_cap_write(&cap, offset, size, value, host, &verdict), 0);
 }
@@ -153,10 +152,9 @@ static void every_register_follows_its_rule(void **state)
 /* 9.3.3: all 64 bytes but the header, so that no register was forgotten. */
 static void reset_state_is_complete(void **state)
 {
-	static const u32 expected[] = { 0x00000002, 0x00000010, 0x00080008, 0x00030000,
-					0x00000080, 0x10ca0000, 0x00000553, 0x00000001,
-					0x0000000c, 0,		0,	    0x00000004,
-					0,	    0,		0 };
+	static const u32 expected[] = { 0x00000002, 0x00000010, 0x00080008, 0x00030000, 0x00000080,
+					0x10ca0000, 0x00000553, 0x00000001, 0x0000000c, 0,
+					0,	    0x00000004, 0,	    0,		0 };
 
 	for (unsigned int i = 0; i < 15; i++)
 		assert_int_equal(rd(4 + 4 * i, 4), expected[i]);
@@ -164,9 +162,11 @@ static void reset_state_is_complete(void **state)
 
 static void accesses_outside_change_nothing(void **state)
 {
-	static const struct { unsigned int offset, size; } bad[] = {
-		{ 0, 4 }, { 3, 1 }, { 2, 4 }, { 0x3d, 4 }, { 0x3f, 2 }, { 0x40, 1 },
-		{ 0x100, 4 }, { 8, 0 }, { 8, 3 }, { 8, 8 }, { 0xffffffff, 2 },
+	static const struct {
+		unsigned int offset, size;
+	} bad[] = {
+		{ 0, 4 },     { 3, 1 }, { 2, 4 }, { 0x3d, 4 }, { 0x3f, 2 },	  { 0x40, 1 },
+		{ 0x100, 4 }, { 8, 0 }, { 8, 3 }, { 8, 8 },    { 0xffffffff, 2 },
 	};
 	struct sriov_cap before = cap;
 	u32 value;

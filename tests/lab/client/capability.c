@@ -120,8 +120,8 @@ static void long_and_straddling_accesses(const struct context *c)
 		"read over both ends of the capability");
 	for (unsigned int i = 0; i < sizeof(whole); i++) {
 		piece = (uint8_t)device_config(&pf.dev, pf.cap - 8 + i, 1);
-		CHECK(piece == whole[i], "byte %#x: %#x alone, %#x in a long read",
-		      pf.cap - 8 + i, piece, whole[i]);
+		CHECK(piece == whole[i], "byte %#x: %#x alone, %#x in a long read", pf.cap - 8 + i,
+		      piece, whole[i]);
 	}
 	CHECK(pwrite(pf.dev.fd, whole, sizeof(whole), (off_t)(pf.dev.config + pf.cap - 8)) ==
 		      sizeof(whole),
@@ -142,18 +142,24 @@ static void features_reject_bad_arguments(const struct context *c)
 	client_fresh(c);
 	client_open_pf(c, &pf);
 	CHECK(device_feature(&pf.dev, VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SRIOV_INFO,
-			     &info, sizeof(info) - 1) == -EINVAL, "short info");
+			     &info, sizeof(info) - 1) == -EINVAL,
+	      "short info");
 	CHECK(device_feature(&pf.dev, VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_SRIOV_INFO,
-			     &info, sizeof(info)) == -EINVAL, "SET of info");
+			     &info, sizeof(info)) == -EINVAL,
+	      "SET of info");
 	CHECK(device_feature(&pf.dev, VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_PCI_KEEP_ALIVE,
-			     &ka, sizeof(ka)) == -EINVAL, "unknown keep-alive flag");
+			     &ka, sizeof(ka)) == -EINVAL,
+	      "unknown keep-alive flag");
 	CHECK(device_feature(&pf.dev, VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_SRIOV_EVENT,
-			     &event, sizeof(event)) == -EINVAL, "event fd -2");
+			     &event, sizeof(event)) == -EINVAL,
+	      "event fd -2");
 	client_enable(c, &pf, 1);
 	client_vf_bdf(c, 0, bdf);
 	client_hold(c, 0, &vf);
-	CHECK(device_feature(&vf, VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_GET |
-				  VFIO_DEVICE_FEATURE_SRIOV_INFO, NULL, 0) == -ENOTTY,
+	CHECK(device_feature(&vf,
+			     VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_GET |
+				     VFIO_DEVICE_FEATURE_SRIOV_INFO,
+			     NULL, 0) == -ENOTTY,
 	      "a VF has SR-IOV info");
 	device_close(&vf);
 	client_set_ctrl(&pf, 0);
@@ -195,7 +201,8 @@ const struct client_case capability_cases[] = {
 	{ "info agrees with the hardware", info_agrees_with_hardware },
 	{ "VFs appear bound, with groups and cdevs", vfs_appear_bound_with_groups_and_cdevs },
 	{ "some VFs, then another number", some_vfs_then_another_number },
-	{ "bad requests are refused with their reason", bad_requests_are_refused_with_their_reason },
+	{ "bad requests are refused with their reason",
+	  bad_requests_are_refused_with_their_reason },
 	{ "VF BARs size, the hardware keeps its own", vf_bars_size_but_hardware_keeps_its_own },
 	{ "long and straddling accesses", long_and_straddling_accesses },
 	{ "features reject bad arguments", features_reject_bad_arguments },

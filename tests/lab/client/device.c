@@ -133,8 +133,7 @@ int device_open(struct device *dev, const char *bdf, enum device_mode mode, cons
 	int ret;
 
 	*dev = (struct device){ .fd = -1, .keeper = { -1, -1 } };
-	ret = mode == DEVICE_GROUP ? open_by_group(dev, bdf, token) :
-				     open_by_cdev(dev, bdf, token);
+	ret = mode == DEVICE_GROUP ? open_by_group(dev, bdf, token) : open_by_cdev(dev, bdf, token);
 	if (!ret && ioctl(dev->fd, VFIO_DEVICE_GET_REGION_INFO, &config))
 		ret = -errno;
 	if (ret)

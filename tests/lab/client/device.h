@@ -13,7 +13,7 @@ enum device_mode { DEVICE_GROUP, DEVICE_CDEV };
 
 struct device {
 	int fd;
-	int keeper[2]; /* container and group, or iommufd; -1: none */
+	int keeper[2];	 /* container and group, or iommufd; -1: none */
 	uint64_t config; /* file offset of config space */
 };
 

@@ -47,8 +47,7 @@ static void set_marker(const struct device *dev)
 	const struct marker *m = marker_of(dev);
 	uint32_t command = device_config(dev, PCI_COMMAND, 2);
 
-	device_config_set(dev, PCI_COMMAND, 2,
-			  command | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	device_config_set(dev, PCI_COMMAND, 2, command | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	REQUIRE(pwrite(dev->fd, &m->value, 4, marker_offset(dev, m)) == 4, "marker");
 }
 
@@ -112,7 +111,8 @@ static void with_it_the_function_runs_on(const struct context *c)
 		CHECK(has_marker(&pf.dev), "the function was reset");
 	}
 	CHECK(!device_feature(&pf.dev, VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_PCI_KEEP_ALIVE,
-			      &ka, sizeof(ka)), "GET");
+			      &ka, sizeof(ka)),
+	      "GET");
 	CHECK(ka.parks >= 3 && ka.resumes >= 3, "%u parks, %u resumes", ka.parks, ka.resumes);
 	set_keep_alive(&pf.dev, false);
 	device_close(&pf.dev);
@@ -181,7 +181,8 @@ static void a_parked_vf_stays_held(const struct context *c)
 const struct client_case keep_alive_cases[] = {
 	{ "without keep-alive a close resets", without_it_a_close_resets },
 	{ "with keep-alive the function runs on", with_it_the_function_runs_on },
-	{ "sysfs turns keep-alive off and closes for good", sysfs_turns_it_off_and_closes_for_good },
+	{ "sysfs turns keep-alive off and closes for good",
+	  sysfs_turns_it_off_and_closes_for_good },
 	{ "keep-alive before the first open spares the reset",
 	  before_the_first_open_it_spares_the_reset },
 	{ "a VF parked by keep-alive stays held", a_parked_vf_stays_held },

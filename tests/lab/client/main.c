@@ -40,8 +40,8 @@ static bool run_case(const struct client_case *cc, const struct context *c, unsi
 	tap_case_begin();
 	if (!setjmp(tap_case_end))
 		cc->run(c);
-	printf("%sok %u - %s: %s\n", tap_case_failed() ? "not " : "", number,
-	       mode_names[c->mode], cc->name);
+	printf("%sok %u - %s: %s\n", tap_case_failed() ? "not " : "", number, mode_names[c->mode],
+	       cc->name);
 	fflush(stdout);
 	return !tap_case_failed();
 }
@@ -93,8 +93,10 @@ static int usage(void)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "pf", required_argument, NULL, 'p' },	    { "mode", required_argument, NULL, 'm' },
-		{ "case", required_argument, NULL, 'c' },   { "cycles", required_argument, NULL, 'n' },
+		{ "pf", required_argument, NULL, 'p' },
+		{ "mode", required_argument, NULL, 'm' },
+		{ "case", required_argument, NULL, 'c' },
+		{ "cycles", required_argument, NULL, 'n' },
 		{ 0 },
 	};
 	struct context c = { .cycles = 3, .cdev_tokens = kernel_has_cdev_tokens() };

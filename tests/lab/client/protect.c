@@ -13,7 +13,7 @@
 
 struct scene {
 	struct pf pf;
-	struct device vf; /* held */
+	struct device vf;  /* held */
 	char bdf[BDF_LEN]; /* of the held VF */
 };
 
@@ -37,18 +37,23 @@ static void alive(const struct scene *s, const char *after)
 
 static void holders_are_shown(const struct context *c)
 {
-	struct { struct vfio_pci_sriov_held held; uint64_t word; } h = { .held.num_vfs = 64 };
+	struct {
+		struct vfio_pci_sriov_held held;
+		uint64_t word;
+	} h = { .held.num_vfs = 64 };
 	struct scene s;
 	char buf[64];
 
 	hold_one(c, &s);
 	CHECK(!device_feature(&s.pf.dev, VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SRIOV_HELD,
-			      &h, sizeof(h)), "HELD");
+			      &h, sizeof(h)),
+	      "HELD");
 	CHECK(h.held.num_vfs == 2 && h.word == 2, "HELD says %u, %#llx", h.held.num_vfs,
 	      (unsigned long long)h.word);
 	h.held.num_vfs = 1;
 	CHECK(device_feature(&s.pf.dev, VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_SRIOV_HELD,
-			     &h, sizeof(h)) == -ENOSPC, "a short bitmap is accepted");
+			     &h, sizeof(h)) == -ENOSPC,
+	      "a short bitmap is accepted");
 	CHECK(sysfs_read(c->pf, "vfio_sriov/holders", buf, sizeof(buf)) >= 0 && !strcmp(buf, "1"),
 	      "holders: %s", buf);
 	device_close(&s.vf);
@@ -64,7 +69,8 @@ static void clearing_vf_enable_is_deferred(const struct context *c)
 
 	hold_one(c, &s);
 	CHECK(!device_feature(&s.pf.dev, VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_SRIOV_EVENT,
-			      &set, sizeof(set)), "EVENT");
+			      &set, sizeof(set)),
+	      "EVENT");
 	client_set_ctrl(&s.pf, 0);
 	CHECK(!(client_ctrl(&s.pf) & CTRL_VF_ENABLE), "VF_Enable doesn't clear");
 	alive(&s, "clearing VF_Enable");
@@ -85,7 +91,8 @@ static void setting_vf_enable_again_adopts(const struct context *c)
 	hold_one(c, &s);
 	client_set_ctrl(&s.pf, 0);
 	client_set_ctrl(&s.pf, CTRL_VF_ENABLE | CTRL_VF_MSE);
-	CHECK(client_ctrl(&s.pf) & CTRL_VF_ENABLE, "not adopted: why %u", client_info(&s.pf).last_why);
+	CHECK(client_ctrl(&s.pf) & CTRL_VF_ENABLE, "not adopted: why %u",
+	      client_info(&s.pf).last_why);
 	CHECK(!(client_info(&s.pf).flags & VFIO_PCI_SRIOV_DEFERRED), "still deferred");
 	alive(&s, "adoption");
 	device_close(&s.vf);

@@ -48,7 +48,8 @@ static void open_view(const struct context *c, struct view *v)
 	client_enable(c, &v->pf, 2);
 	while (bar < 5 && !v->pf.info.bars[bar].size)
 		bar++;
-	REQUIRE(v->pf.info.bars[bar].region != VFIO_PCI_SRIOV_NO_REGION, "VF BAR%u: no region", bar);
+	REQUIRE(v->pf.info.bars[bar].region != VFIO_PCI_SRIOV_NO_REGION, "VF BAR%u: no region",
+		bar);
 	REQUIRE(!device_region(&v->pf.dev, v->pf.info.bars[bar].region, &v->region, &v->cap),
 		"region info");
 	REQUIRE(v->cap.stride == v->pf.info.bars[bar].size, "stride %#llx",
@@ -150,7 +151,8 @@ static void accesses_outside_are_refused(const struct context *c)
 	      "behind the end");
 	CHECK(slice_read(&v, 2, 0, (uint32_t *)&value) == -EBUSY, "a slice without VF");
 	CHECK(mmap(NULL, v.region.size + 0x1000, PROT_READ, MAP_SHARED, v.pf.dev.fd, at) ==
-		      MAP_FAILED, "mmap behind the end");
+		      MAP_FAILED,
+	      "mmap behind the end");
 	CHECK(mmap(NULL, v.cap.stride, PROT_READ, MAP_PRIVATE, v.pf.dev.fd, at) == MAP_FAILED,
 	      "private mapping");
 	close_view(&v);

@@ -15,19 +15,19 @@ bool tap_case_failed(void);
 void tap_case_begin(void);
 
 /* The case goes on. */
-#define CHECK(condition, ...)                                    \
-	do {                                                     \
-		if (!(condition))                                \
+#define CHECK(condition, ...)                                      \
+	do {                                                       \
+		if (!(condition))                                  \
 			tap_fail(__FILE__, __LINE__, __VA_ARGS__); \
 	} while (0)
 
 /* The case can't go on without it. */
-#define REQUIRE(condition, ...)                                  \
-	do {                                                     \
-		if (!(condition)) {                              \
+#define REQUIRE(condition, ...)                                    \
+	do {                                                       \
+		if (!(condition)) {                                \
 			tap_fail(__FILE__, __LINE__, __VA_ARGS__); \
-			longjmp(tap_case_end, 1);                \
-		}                                                \
+			longjmp(tap_case_end, 1);                  \
+		}                                                  \
 	} while (0)
 
 #endif

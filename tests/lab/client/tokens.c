@@ -6,7 +6,8 @@
 
 #include "tests/lab/client/client.h"
 
-struct try {
+struct
+try {
 	const char *token;
 	int expected;
 };
@@ -32,8 +33,9 @@ static void try_all(const struct context *c, const char *bdf, const struct try *
 
 static void the_pfs_token_opens_a_vf(const struct context *c)
 {
-	static const struct try tries[] = {
-		{ NULL, -EACCES }, { OTHER_TOKEN, -EACCES }, { TOKEN, 0 } };
+	static const struct try tries[] = { { NULL, -EACCES },
+					    { OTHER_TOKEN, -EACCES },
+					    { TOKEN, 0 } };
 	char bdf[BDF_LEN];
 	struct pf pf;
 
@@ -48,10 +50,12 @@ static void the_pfs_token_opens_a_vf(const struct context *c)
 
 static void a_vfs_own_token_shuts_the_others_out(const struct context *c)
 {
-	static const struct try own[] = {
-		{ NULL, -EACCES }, { TOKEN, -EACCES }, { OTHER_TOKEN, 0 } };
-	static const struct try shared[] = {
-		{ NULL, -EACCES }, { OTHER_TOKEN, -EACCES }, { TOKEN, 0 } };
+	static const struct try own[] = { { NULL, -EACCES },
+					  { TOKEN, -EACCES },
+					  { OTHER_TOKEN, 0 } };
+	static const struct try shared[] = { { NULL, -EACCES },
+					     { OTHER_TOKEN, -EACCES },
+					     { TOKEN, 0 } };
 	char bdf[2][BDF_LEN];
 	struct pf pf;
 

@@ -51,9 +51,9 @@ static void one_line_sources_are_read(void **state)
 
 static void one_line_options_are_read(void **state)
 {
-	assert_found(parse("deb [ arch=amd64 signed-by=/k/a.gpg ] http://m.example/d stable main\n",
-			   0),
-		     "http://m.example/d", "/k/a.gpg", NULL);
+	assert_found(
+		parse("deb [ arch=amd64 signed-by=/k/a.gpg ] http://m.example/d stable main\n", 0),
+		"http://m.example/d", "/k/a.gpg", NULL);
 	assert_found(parse("deb [signed-by=/k/a.gpg,/k/b.gpg] http://m.example/d bookworm main", 0),
 		     "http://m.example/d", "/k/a.gpg", NULL);
 }

@@ -16,7 +16,7 @@
 #include "tests/lab/products/run.h"
 
 #define LISTS_MAX_AGE_S (24 * 3600)
-#define MAX_ENV 96
+#define MAX_ENV		96
 
 struct env {
 	char *vars[MAX_ENV + 1];
@@ -138,8 +138,11 @@ static int run_in(const struct build *b, const struct product *pr, const char *t
 {
 	char *log = store_path(b->store, "log/%s.log", pr->name), work[4096];
 	struct env env = { .n = 0 };
-	struct run r = { .product = pr, .env = (const char *const *)env.vars, .work_dir = work,
-			 .log_path = log, .progress = pg };
+	struct run r = { .product = pr,
+			 .env = (const char *const *)env.vars,
+			 .work_dir = work,
+			 .log_path = log,
+			 .progress = pg };
 	int ret;
 
 	snprintf(work, sizeof(work), "%s/work", tmp);

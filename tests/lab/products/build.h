@@ -12,7 +12,7 @@
 struct build {
 	const struct catalog *catalog;
 	const struct store *store;
-	FILE *out; /* progress */
+	FILE *out;	/* progress */
 	bool refreshed; /* the package lists, in this run */
 };
 

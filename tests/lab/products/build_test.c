@@ -18,11 +18,11 @@
 #include "tests/lab/products/testbed.h"
 
 /* Says that it runs, then waits for ever with a child that left its session. */
-#define HANGS                                                                                      \
-	"echo 'step: hang' >&3\n"                                                                  \
-	"exec 8>\"$TREE/../alive\" && flock 8\n"                                                   \
-	"setsid sh -c 'setsid tail -f /dev/null & tail -f /dev/null' &\n"                          \
-	"echo up >\"$TREE/../started\"\n"                                                          \
+#define HANGS                                                             \
+	"echo 'step: hang' >&3\n"                                         \
+	"exec 8>\"$TREE/../alive\" && flock 8\n"                          \
+	"setsid sh -c 'setsid tail -f /dev/null & tail -f /dev/null' &\n" \
+	"echo up >\"$TREE/../started\"\n"                                 \
 	"tail -f /dev/null\n"
 
 #define COUNTS "echo run >>\"$TREE/../runs\"\necho made >\"$OUT/file\"\n"
@@ -132,20 +132,19 @@ static void a_damaged_entry_is_built_anew(void **state)
 
 	testbed_product(tb, "thing", "title t\n", COUNTS);
 	assert_int_equal(build(tb, "thing"), 0);
-	assert_int_equal(build_lookup(&tb->build, catalog_find(&tb->catalog, "thing"), false,
-				      &entry, &why),
-			 0);
+	assert_int_equal(
+		build_lookup(&tb->build, catalog_find(&tb->catalog, "thing"), false, &entry, &why),
+		0);
 	snprintf(file, sizeof(file), "%s/file", entry);
 	assert_int_equal(truncate(file, 2), 0);
-	assert_int_equal(build_lookup(&tb->build, catalog_find(&tb->catalog, "thing"), false, NULL,
-				      &why),
-			 -EBADMSG);
+	assert_int_equal(
+		build_lookup(&tb->build, catalog_find(&tb->catalog, "thing"), false, NULL, &why),
+		-EBADMSG);
 	assert_int_equal(build(tb, "thing"), 0);
 	assert_runs(tb, 2);
 	memset(&why, 0, sizeof(why));
-	assert_int_equal(build_lookup(&tb->build, catalog_find(&tb->catalog, "thing"), true, NULL,
-				      &why),
-			 0);
+	assert_int_equal(
+		build_lookup(&tb->build, catalog_find(&tb->catalog, "thing"), true, NULL, &why), 0);
 	free(entry);
 }
 
@@ -156,8 +155,7 @@ static void a_failed_recipe_is_told_by_product_and_step(void **state)
 	testbed_product(tb, "thing", "title t\n",
 			"echo 'step: break it' >&3\necho half >\"$OUT/file\"\nexit 3\n");
 	assert_int_equal(build(tb, "thing"), -EIO);
-	assert_string_equal(tb->problem.text,
-			    "thing: step 'break it' failed with exit status 3");
+	assert_string_equal(tb->problem.text, "thing: step 'break it' failed with exit status 3");
 	assert_non_null(strstr(tb->problem.hint, "/log/thing.log"));
 	assert_nothing_left(tb, "thing");
 }

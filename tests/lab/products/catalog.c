@@ -10,8 +10,8 @@
 #include "tests/lab/products/catalog.h"
 
 #define DEFAULT_TIMEOUT_S 1800
-#define DEFAULT_DISK_MIB 512
-#define MAX_DEPTH 16
+#define DEFAULT_DISK_MIB  512
+#define MAX_DEPTH	  16
 
 struct place {
 	const char *file;
@@ -22,9 +22,8 @@ static const struct {
 	const char *word;
 	enum input_kind kind;
 } input_words[] = {
-	{ "needs", INPUT_NEEDS },	{ "uses", INPUT_USES },
-	{ "file", INPUT_FILE },		{ "file?", INPUT_FILE_MAYBE },
-	{ "package", INPUT_PACKAGE },	{ "source", INPUT_SOURCE },
+	{ "needs", INPUT_NEEDS },      { "uses", INPUT_USES },	     { "file", INPUT_FILE },
+	{ "file?", INPUT_FILE_MAYBE }, { "package", INPUT_PACKAGE }, { "source", INPUT_SOURCE },
 };
 
 static int add_input(struct product *pr, const struct input *in)
@@ -172,8 +171,8 @@ void catalog_free(struct catalog *c)
 
 static int add_product(struct catalog *c, const char *dir, const char *name, struct problem *p)
 {
-	struct product *grown, pr = { .timeout_s = DEFAULT_TIMEOUT_S,
-				      .disk_mib = DEFAULT_DISK_MIB };
+	struct product *grown,
+		pr = { .timeout_s = DEFAULT_TIMEOUT_S, .disk_mib = DEFAULT_DISK_MIB };
 	char path[PATH_MAX];
 	int ret;
 

@@ -41,7 +41,7 @@ static void get_key(struct testbed *tb, const char *name, char ret_key[STORE_KEY
 	assert_int_equal(key_compute(&tb->catalog, &tb->store, catalog_find(&tb->catalog, name), &k,
 				     &tb->problem),
 			 0);
-	strcpy(ret_key, k.key);
+	memcpy(ret_key, k.key, sizeof(k.key));
 	key_free(&k);
 }
 
@@ -57,7 +57,7 @@ static void assert_changed(struct testbed *tb, char before[3][STORE_KEY_LEN + 1]
 		get_key(tb, names[i], now);
 		if (!!strcmp(now, before[i]) != want[i])
 			fail_msg("key of %s %s", names[i], want[i] ? "stayed" : "changed");
-		strcpy(before[i], now);
+		memcpy(before[i], now, sizeof(now));
 	}
 }
 
@@ -209,8 +209,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_missing_tree_file_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(unknown_versions_give_no_key_without_a_like_entry,
 						setup, teardown),
-		cmocka_unit_test_setup_teardown(unknown_versions_take_the_newest_entry_of_the_same_tree,
-						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			unknown_versions_take_the_newest_entry_of_the_same_tree, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_bad_description_is_refused_with_file_and_line,
 						setup, teardown),
 	};

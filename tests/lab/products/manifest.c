@@ -13,7 +13,7 @@
 #include "tests/lab/products/manifest.h"
 
 #define MANIFEST_HEAD "pfkeep-manifest 1\n"
-#define NO_HASH "-"
+#define NO_HASH	      "-"
 
 /* One line: type, hash, size, time of change, path. */
 struct item {
@@ -36,7 +36,7 @@ static char item_type(mode_t mode)
 
 static int item_hash(int dirfd, struct item *it)
 {
-	strcpy(it->hash, NO_HASH);
+	snprintf(it->hash, sizeof(it->hash), "%s", NO_HASH);
 	if (it->type == 'f')
 		return hash_file_at(dirfd, it->path, it->hash);
 	if (it->type == 'l')
@@ -182,7 +182,7 @@ static int parse_item(char *line, struct item *ret_item)
 	if (!line || strlen(type) != 1 || strlen(hash) > HASH_HEX)
 		return -EBADMSG;
 	ret_item->type = type[0];
-	strcpy(ret_item->hash, hash);
+	memcpy(ret_item->hash, hash, strlen(hash) + 1);
 	ret_item->size = strtoull(size, NULL, 10);
 	ret_item->mtime_ns = strtoull(mtime, NULL, 10);
 	ret_item->path = line;

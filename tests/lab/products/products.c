@@ -14,7 +14,7 @@
 #include "tests/lab/products/build.h"
 
 #define EXIT_FAILED 1
-#define EXIT_USAGE 2
+#define EXIT_USAGE  2
 
 struct products {
 	struct catalog catalog;
@@ -23,15 +23,14 @@ struct products {
 	struct problem problem;
 };
 
-static const char usage[] =
-	"usage: products COMMAND\n"
-	"  build NAME...|--all   bring products up to date\n"
-	"  path NAME             where an up-to-date product lies\n"
-	"  list [--json]         what there is, and what is built\n"
-	"  verify [NAME...]      read every file of what is built\n"
-	"  update                fetch the package lists anew\n"
-	"  gc                    remove what is out of date and not in use\n"
-	"The cache is $PFKEEP_CACHE, else ~/.cache/pfkeep.\n";
+static const char usage[] = "usage: products COMMAND\n"
+			    "  build NAME...|--all   bring products up to date\n"
+			    "  path NAME             where an up-to-date product lies\n"
+			    "  list [--json]         what there is, and what is built\n"
+			    "  verify [NAME...]      read every file of what is built\n"
+			    "  update                fetch the package lists anew\n"
+			    "  gc                    remove what is out of date and not in use\n"
+			    "The cache is $PFKEEP_CACHE, else ~/.cache/pfkeep.\n";
 
 static int find_tree(char *ret_tree, size_t size)
 {

@@ -4,7 +4,7 @@
 
 #include "tests/lab/products/progress.h"
 
-#define BAR_WIDTH 24
+#define BAR_WIDTH     24
 #define PLAIN_EVERY_S 30
 
 long progress_elapsed(const struct progress *pg)

@@ -14,7 +14,7 @@
 
 #define TAIL_BYTES 6144
 #define TAIL_LINES 25
-#define TICK_MS 1000
+#define TICK_MS	   1000
 
 struct follow {
 	const struct run *run;
@@ -87,7 +87,8 @@ static void print_tail(const struct run *r)
 	int fd = open(r->log_path, O_RDONLY | O_CLOEXEC), lines = 0;
 
 	if (fd >= 0 && !fstat(fd, &st))
-		n = pread(fd, buf, TAIL_BYTES, st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0);
+		n = pread(fd, buf, TAIL_BYTES,
+			  st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0);
 	if (fd >= 0)
 		close(fd);
 	if (n <= 0)
@@ -96,8 +97,8 @@ static void print_tail(const struct run *r)
 	for (at = buf + n - 1; at > buf; at--)
 		if (*at == '\n' && at[1] && ++lines == TAIL_LINES)
 			break;
-	fprintf(r->progress->out, "  --- end of %s\n%s%s  ---\n", r->log_path,
-		at + (*at == '\n'), buf[n - 1] == '\n' ? "" : "\n");
+	fprintf(r->progress->out, "  --- end of %s\n%s%s  ---\n", r->log_path, at + (*at == '\n'),
+		buf[n - 1] == '\n' ? "" : "\n");
 }
 
 static const struct {

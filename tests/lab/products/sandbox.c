@@ -72,7 +72,7 @@ static void kill_descendants(void)
 		rest = text;
 		/* The last number may be cut: only what a blank ends is whole. */
 		while ((word = strsep(&rest, " ")) && rest)
-			kill_child(atoi(word));
+			kill_child((pid_t)strtol(word, NULL, 10));
 	}
 }
 
@@ -99,8 +99,8 @@ static int private_mounts(void)
 }
 
 /* The first process of the namespaces, or the subreaper. */
-static void __attribute__((noreturn)) first_process(const struct sandbox *sb, int alive_fd,
-						    bool isolated)
+static void __attribute__((noreturn))
+first_process(const struct sandbox *sb, int alive_fd, bool isolated)
 {
 	sigset_t signals;
 	pid_t recipe;

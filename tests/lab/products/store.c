@@ -67,7 +67,8 @@ static char *default_root(void)
 
 	if (cache && *cache)
 		return strdup(cache);
-	return asprintf(&root, "%s/.cache/pfkeep", home && *home ? home : "/root") < 0 ? NULL : root;
+	return asprintf(&root, "%s/.cache/pfkeep", home && *home ? home : "/root") < 0 ? NULL
+										       : root;
 }
 
 int store_open(const char *root, struct store *ret_store, struct problem *p)
@@ -301,7 +302,7 @@ static void consider(const struct store *s, const char *name, const char *key, c
 	    (st.st_mtim.tv_sec > newest->tv_sec ||
 	     (st.st_mtim.tv_sec == newest->tv_sec && st.st_mtim.tv_nsec > newest->tv_nsec))) {
 		*newest = st.st_mtim;
-		strcpy(ret_key, key);
+		memcpy(ret_key, key, strlen(key) + 1);
 	}
 	free(path);
 }

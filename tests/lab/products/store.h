@@ -14,7 +14,7 @@
 
 #include "tests/lab/products/problem.h"
 
-#define STORE_KEY_LEN 32
+#define STORE_KEY_LEN	  32
 #define STORE_INPUTS_NAME ".inputs"
 
 struct store {

@@ -16,7 +16,7 @@
 #include "tests/lab/products/manifest.h"
 #include "tests/lab/products/testbed.h"
 
-#define KEY "0123456789abcdef0123456789abcdef"
+#define KEY   "0123456789abcdef0123456789abcdef"
 #define ENTRY "cache/thing/" KEY
 
 static void publish(struct testbed *tb)

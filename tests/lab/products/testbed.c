@@ -9,12 +9,12 @@
 
 #include "tests/lab/products/testbed.h"
 
-#define REQUIRE(what) \
-	do { \
-		if (!(what)) { \
+#define REQUIRE(what)                  \
+	do {                           \
+		if (!(what)) {         \
 			perror(#what); \
-			abort(); \
-		} \
+			abort();       \
+		}                      \
 	} while (0)
 
 static const char *vpath(struct testbed *tb, const char *fmt, va_list ap)
@@ -89,7 +89,7 @@ char *testbed_read(struct testbed *tb, const char *fmt, ...)
 void testbed_open(struct testbed *tb)
 {
 	memset(tb, 0, sizeof(*tb));
-	strcpy(tb->dir, "/tmp/products-test.XXXXXX");
+	snprintf(tb->dir, sizeof(tb->dir), "/tmp/products-test.XXXXXX");
 	REQUIRE(mkdtemp(tb->dir));
 	REQUIRE(!mkdir(testbed_path(tb, "tree"), 0755));
 	REQUIRE(!mkdir(testbed_path(tb, "tree/products"), 0755));
