@@ -37,6 +37,8 @@ ORCH_DOMAIN := $(addprefix $(L)/,domain.c domain_edit.c domain_write.c uuid.c)
 
 $(eval $(call unit_test,orch_domain,$(L)/domain_test.c $(ORCH_NAMES) $(ORCH_DOMAIN),libxml-2.0 libvirt))
 
+$(eval $(call unit_test,orch_image,$(L)/image_test.c $(L)/image.c $(L)/problem.c,json-c))
+
 ORCH_DRIVER := $(addprefix $(L)/,driver.c token.c)
 
 $(eval $(call unit_test,orch_owner,$(L)/owner_test.c $(L)/owner.c $(ORCH_NAMES)))
@@ -55,7 +57,7 @@ $(eval $(call fuzzer,orch_domain_fuzz,tests/fuzz/orch_domain_fuzz.c $(ORCH_DOMAI
 $(eval $(call fuzzer,orch_state_fuzz,tests/fuzz/orch_state_fuzz.c $(ORCH_STATE) $(ORCH_NAMES),4096,\
 	json-c,-dict=tests/fuzz/orch_state.dict))
 
-ORCH_CORE := $(addprefix $(L)/,core.c core_adopt.c core_assign.c core_recover.c owner.c record.c stages.c \
+ORCH_CORE := $(addprefix $(L)/,core.c core_adopt.c core_assign.c core_recover.c image.c owner.c record.c stages.c \
 	view.c virt.c)
 ORCH_ALL  := $(sort $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR) $(ORCH_STATE) $(ORCH_DOMAIN) $(ORCH_DRIVER) \
 	$(ORCH_AGENT) $(ORCH_CORE))

@@ -8,6 +8,7 @@
 #include "pfkeep/cleanup.h"
 #include "pfkeep/driver.h"
 #include "pfkeep/guest.h"
+#include "pfkeep/image.h"
 #include "pfkeep/virt.h"
 
 #define MEMORY_MIN_MIB 64
@@ -127,19 +128,27 @@ static int stage_define(void *work, struct problem *problem)
 {
 	struct adoption *a = work;
 	const struct core_config *config = a->core->config;
-	const struct domain_pfvm vm = {
+	struct domain_pfvm vm = {
 		.type = config->vm_type,
 		.name = a->pf.domain,
 		.uuid = a->pf.uuid,
 		.memory_mib = a->memory_mib,
 		.emulator = config->emulator,
-		.image = a->how->image ? a->how->image : config->image,
 		.pf = a->pf.bdf,
 	};
 	CLEANUP(cleanup_free) char *xml = NULL;
+	struct image image;
 	int ret;
 
+	ret = image_open(a->how->image ? a->how->image : config->image, &image, problem);
+	if (ret)
+		return ret;
+	vm.image = image.disk;
+	vm.kernel = image.kernel;
+	vm.initrd = image.initrd;
+	vm.cmdline = image.cmdline;
 	ret = domain_pfvm_xml(&vm, &xml);
+	image_release(&image);
 	return ret ? ret : virt_define(a->core->conn, xml, problem);
 }
 

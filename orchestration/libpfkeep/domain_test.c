@@ -260,6 +260,30 @@ static void libvirt_takes_the_pf_vm(void **state)
 	assert_non_null(strstr(xml, "name=\"bus-reserve\" type=\"unsigned\" value=\"1\""));
 }
 
+static void libvirt_takes_a_pf_vm_that_boots_by_its_kernel(void **state)
+{
+	const struct domain_pfvm vm = {
+		.type = "test",
+		.name = "pf-vm",
+		.uuid = UUID,
+		.memory_mib = 128,
+		.emulator = "/usr/bin/qemu-system-x86_64",
+		.image = "/i/root.qcow2",
+		.kernel = "/i/vmlinuz",
+		.initrd = "/i/initrd",
+		.cmdline = "quiet a=\"<&>\"",
+		.pf = { 0, 1, 0, 0 },
+	};
+	CLEANUP(cleanup_free) char *xml = NULL;
+
+	assert_int_equal(domain_pfvm_xml(&vm, &xml), 0);
+	check_with_libvirt(xml);
+	assert_non_null(strstr(xml, "<kernel>/i/vmlinuz</kernel>"));
+	assert_non_null(strstr(xml, "<cmdline>quiet a=\"&lt;&amp;&gt;\"</cmdline>"));
+	assert_non_null(strstr(xml, "<readonly/>"));
+	assert_null(strstr(xml, "<boot "));
+}
+
 static void a_vf_becomes_a_hostdev(void **state)
 {
 	const struct bdf vf = { 0x10000, 2, 0x10, 4 };
@@ -322,6 +346,7 @@ int main(void)
 		cmocka_unit_test(bulk_is_refused),
 		cmocka_unit_test(other_encodings_dont_get_round_the_rules),
 		cmocka_unit_test(libvirt_takes_the_pf_vm),
+		cmocka_unit_test(libvirt_takes_a_pf_vm_that_boots_by_its_kernel),
 		cmocka_unit_test(a_vf_becomes_a_hostdev),
 		cmocka_unit_test(a_uuid_has_one_form),
 	};

@@ -132,7 +132,13 @@ static void add_machine(struct writer *w, xmlNodePtr domain, const struct domain
 	element(w, domain, "vcpu", "1");
 	node = element(w, domain, "os", NULL);
 	attributes(w, element(w, node, "type", "hvm"), "arch", "x86_64", "machine", "q35", NULL);
-	attributes(w, element(w, node, "boot", NULL), "dev", "hd", NULL);
+	if (vm->kernel) {
+		element(w, node, "kernel", vm->kernel);
+		element(w, node, "initrd", vm->initrd);
+		element(w, node, "cmdline", vm->cmdline);
+	} else {
+		attributes(w, element(w, node, "boot", NULL), "dev", "hd", NULL);
+	}
 	node = element(w, domain, "features", NULL);
 	element(w, node, "acpi", NULL);
 	element(w, node, "apic", NULL);
@@ -153,7 +159,7 @@ static void add_disk(struct writer *w, xmlNodePtr devices, const struct domain_p
 	attributes(w, element(w, disk, "source", NULL), "file", vm->image, NULL);
 	attributes(w, element(w, disk, "target", NULL), "dev", "vda", "bus", "virtio", NULL);
 	/* One image serves all PF VMs: what one writes goes with it. */
-	element(w, disk, "transient", NULL);
+	element(w, disk, vm->kernel ? "readonly" : "transient", NULL);
 }
 
 static void add_console(struct writer *w, xmlNodePtr devices)
