@@ -281,10 +281,10 @@ static void expect_vfs(struct qga *q)
 	char wanted[16];
 
 	snprintf(wanted, sizeof(wanted), "%d\n", VFS);
+	/* The agent may be there before the PF: until udev has nothing left to do. */
+	free(in_vm(q, "udevadm settle"));
 	expect_in_vm(q, "cat /sys/bus/pci/drivers/igb/0*/sriov_numvfs", wanted);
 	expect_in_vm(q, "ls -d /sys/bus/pci/drivers/igb/0*/virtfn* | wc -l", wanted);
-	/* udev's work on the VFs ends after the PF's: settle waits for it. */
-	free(in_vm(q, "udevadm settle"));
 	expect_in_vm(q, "ls -d /sys/bus/pci/drivers/pci-stub/0* | wc -l", wanted);
 }
 
