@@ -16,8 +16,8 @@
 #include "tests/lab/client/device.h"
 #include "tests/lab/client/sysfs.h"
 
-#define ACCESSES 4000
-#define ROUNDS	 7
+#define ACCESSES 1000
+#define ROUNDS	 15
 #define LIMIT	 1.05
 
 enum { STOCK, OURS, DRIVERS };
@@ -140,22 +140,19 @@ static double enable_ours(const char *pf, unsigned int num_vfs)
 	return end - start;
 }
 
-static int compare(const void *a, const void *b)
+/* What a round takes beyond the fastest is the machine's other work, not ours. */
+static double fastest(const double *values)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	double best = values[0];
 
-	return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-	qsort(values, ROUNDS, sizeof(*values), compare);
-	return values[ROUNDS / 2];
+	for (int i = 1; i < ROUNDS; i++)
+		best = values[i] < best ? values[i] : best;
+	return best;
 }
 
 static bool print_figure(struct figure *f)
 {
-	double stock = median(f->ns[STOCK]), ours = median(f->ns[OURS]), ratio = ours / stock;
+	double stock = fastest(f->ns[STOCK]), ours = fastest(f->ns[OURS]), ratio = ours / stock;
 	bool good = !f->limited || ratio <= LIMIT;
 
 	printf("%-46s %12.0f %12.0f %7.3f%s\n", f->name, stock, ours, ratio,
@@ -176,7 +173,7 @@ int main(int argc, char **argv)
 	for (int round = 0; round < ROUNDS; round++)
 		for (int driver = STOCK; driver < DRIVERS; driver++)
 			measure_accesses(argv[1], driver, round);
-	printf("%-46s %12s %12s %7s\n", "median ns", "vfio-pci", "ours", "ratio");
+	printf("%-46s %12s %12s %7s\n", "ns, fastest of 15 rounds", "vfio-pci", "ours", "ratio");
 	for (size_t i = 0; i < sizeof(accesses) / sizeof(accesses[0]); i++)
 		good &= print_figure(&accesses[i]);
 	for (int arg = 2; arg < argc; arg++) {
