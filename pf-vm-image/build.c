@@ -230,7 +230,7 @@ static int stage_root(struct build *b, struct problem *p)
 
 static int stage_publish(struct build *b, struct problem *p)
 {
-	return scratch_check_unused(b->o->output, p)
+	return scratch_check_output(b->o->output, p)
 		       ?: scratch_publish(&b->scratch, b->o->output, p);
 }
 
@@ -257,7 +257,7 @@ static void set_epoch(const struct build_options *o)
 
 static int prepare(struct build *b, struct problem *p)
 {
-	int ret = scratch_check_unused(b->o->output, p);
+	int ret = scratch_check_output(b->o->output, p);
 
 	if (!ret)
 		ret = scratch_open(b->o->output, SPACE_NEEDED, &b->scratch, p);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -44,9 +45,15 @@ static int parse(int argc, char **argv, struct verify_options *o, struct problem
 	return command_operand(argc, argv, optind, "IMAGE", &o->image, p);
 }
 
+/* An image may be hostile: a name must not play with the terminal. */
 static void print_line(void *data, const struct manifest_difference *d)
 {
-	printf("%s: %s\n", d->path, d->what);
+	for (const char *c = d->path; *c; c++)
+		if (iscntrl((unsigned char)*c))
+			printf("\\x%02x", (unsigned char)*c);
+		else
+			putchar(*c);
+	printf(": %s\n", d->what);
 }
 
 static void add_json(void *data, const struct manifest_difference *d)

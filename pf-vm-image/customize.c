@@ -204,7 +204,7 @@ static int stage_root(struct customize *c, struct problem *p)
 
 static int stage_publish(struct customize *c, struct problem *p)
 {
-	return scratch_check_unused(c->o->output, p)
+	return scratch_check_output(c->o->output, p)
 		       ?: scratch_publish(&c->scratch, c->o->output, p);
 }
 
@@ -220,7 +220,7 @@ static const struct {
 int customize_image(const struct customize_options *o, struct progress *pg, struct problem *p)
 {
 	struct customize c = { .o = o, .progress = pg };
-	int ret = scratch_check_unused(o->output, p)
+	int ret = scratch_check_output(o->output, p)
 			  ?: scratch_open(o->output, SPACE_NEEDED, &c.scratch, p);
 
 	for (size_t i = 0; !ret && i < sizeof(stages) / sizeof(stages[0]); i++) {

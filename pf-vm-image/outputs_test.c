@@ -174,16 +174,16 @@ static void an_image_appears_whole_and_replaces_the_old_one(void **state)
 		char path[PATH_MAX];
 
 		assert_int_equal(scratch_open(output, 1, &s, &p), 0);
-		assert_int_equal(scratch_path(s.image, "version", path), 0);
+		assert_int_equal(scratch_path(s.image, "manifest.json", path), 0);
 		assert_int_equal(files_write(path, round ? "2" : "1", 1, &p), 0);
 		assert_int_equal(scratch_publish(&s, output, &p), 0);
 		scratch_close(&s);
 	}
-	text = get("image/version");
+	text = get("image/manifest.json");
 	assert_string_equal(text, "2");
 	free(text);
 	/* Nothing is left but the image. */
-	assert_int_equal(unlink(in_dir("image/version")), 0);
+	assert_int_equal(unlink(in_dir("image/manifest.json")), 0);
 	assert_int_equal(rmdir(in_dir("image")), 0);
 	assert_int_equal(rmdir(dir), 0);
 	assert_int_equal(mkdir(dir, 0755), 0);
@@ -207,6 +207,22 @@ static void a_parent_that_is_missing_is_named(void **state)
 	assert_non_null(strstr(p.text, "/nonexistent"));
 }
 
+static void what_is_no_image_is_never_replaced(void **state)
+{
+	struct problem p = { .text = "" };
+
+	put("image", "somebody's file", 15);
+	assert_int_equal(scratch_check_output(in_dir("image"), &p), -EEXIST);
+	assert_non_null(strstr(p.text, "is no image"));
+	assert_int_equal(unlink(in_dir("image")), 0);
+	mkdir(in_dir("image"), 0755);
+	assert_int_equal(scratch_check_output(in_dir("image"), &p), -EEXIST);
+	put("image/manifest.json", "{}", 2);
+	assert_int_equal(scratch_check_output(in_dir("image"), &p), 0);
+	put("image/thesis.tex", "x", 1);
+	assert_int_equal(scratch_check_output(in_dir("image"), &p), -EEXIST);
+}
+
 static void an_image_that_a_vm_has_open_is_left_alone(void **state)
 {
 	/* The byte that QEMU read-locks for "I read consistent data". */
@@ -214,17 +230,18 @@ static void an_image_that_a_vm_has_open_is_left_alone(void **state)
 	struct problem p = { .text = "" };
 	int fd;
 
-	assert_int_equal(scratch_check_unused(in_dir("image"), &p), 0);
+	assert_int_equal(scratch_check_output(in_dir("image"), &p), 0);
 	mkdir(in_dir("image"), 0755);
+	put("image/manifest.json", "{}", 2);
 	put("image/root.qcow2", "x", 1);
-	assert_int_equal(scratch_check_unused(in_dir("image"), &p), 0);
+	assert_int_equal(scratch_check_output(in_dir("image"), &p), 0);
 	fd = open(in_dir("image/root.qcow2"), O_RDONLY | O_CLOEXEC);
 	assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
-	assert_int_equal(scratch_check_unused(in_dir("image"), &p), -EBUSY);
+	assert_int_equal(scratch_check_output(in_dir("image"), &p), -EBUSY);
 	assert_non_null(strstr(p.text, "in use"));
 	close(fd);
 	p.text[0] = '\0';
-	assert_int_equal(scratch_check_unused(in_dir("image"), &p), 0);
+	assert_int_equal(scratch_check_output(in_dir("image"), &p), 0);
 }
 
 int main(void)
@@ -242,6 +259,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(too_little_space_is_told_in_numbers, make_dir,
 						remove_dir),
 		cmocka_unit_test_setup_teardown(a_parent_that_is_missing_is_named, make_dir,
+						remove_dir),
+		cmocka_unit_test_setup_teardown(what_is_no_image_is_never_replaced, make_dir,
 						remove_dir),
 		cmocka_unit_test_setup_teardown(an_image_that_a_vm_has_open_is_left_alone, make_dir,
 						remove_dir),

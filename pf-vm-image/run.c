@@ -57,10 +57,9 @@ static _Noreturn void become(const char *const argv[], const struct run_how *how
 	signal(SIGPIPE, SIG_DFL);
 	if (how->out_file)
 		out = open(how->out_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	dup2(null, STDIN_FILENO);
-	dup2(out, STDOUT_FILENO);
 	dup2(err, STDERR_FILENO);
-	if (out >= 0 && (!how->dir || !chdir(how->dir)))
+	if (null >= 0 && out >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
+	    dup2(out, STDOUT_FILENO) >= 0 && (!how->dir || !chdir(how->dir)))
 		execvp(argv[0], (char *const *)argv);
 	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
 	_exit(127);

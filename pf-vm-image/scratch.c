@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -96,7 +97,7 @@ void scratch_close(struct scratch *s)
 	s->dir[0] = '\0';
 }
 
-int scratch_check_unused(const char *image, struct problem *p)
+static int check_unused(const char *image, struct problem *p)
 {
 	struct flock lock = { .l_type = F_WRLCK,
 			      .l_whence = SEEK_SET,
@@ -116,6 +117,45 @@ int scratch_check_unused(const char *image, struct problem *p)
 		ret = problem_set(p, -EBUSY, "%s: in use by a running VM", disk);
 	close(fd);
 	return ret;
+}
+
+static bool is_image_file(const char *name)
+{
+	for (int i = 0; i < PARTS; i++)
+		if (!strcmp(name, manifest_part_names[i]))
+			return true;
+	return !strcmp(name, MANIFEST_NAME);
+}
+
+/* A folder with an image's files and no others: anything else is somebody's. */
+static bool is_image(const char *path)
+{
+	struct dirent *entry;
+	bool whole = false, alien = false;
+	DIR *dir = opendir(path);
+
+	if (!dir)
+		return false;
+	while ((entry = readdir(dir))) {
+		whole |= !strcmp(entry->d_name, MANIFEST_NAME);
+		alien |= entry->d_name[0] != '.'
+				 ? !is_image_file(entry->d_name)
+				 : strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+	}
+	closedir(dir);
+	return whole && !alien;
+}
+
+int scratch_check_output(const char *output, struct problem *p)
+{
+	struct stat st;
+
+	if (lstat(output, &st))
+		return errno == ENOENT ? 0 : problem_set(p, -errno, "%s: %m", output);
+	if (!S_ISDIR(st.st_mode) || !is_image(output))
+		return problem_set(p, -EEXIST, "%s: is there and is no image: not replaced",
+				   output);
+	return check_unused(output, p);
 }
 
 int scratch_publish(struct scratch *s, const char *output, struct problem *p)

@@ -28,8 +28,11 @@ int scratch_path(const char *dir, const char *name, char ret_path[PATH_MAX]);
 /* Gives the image its name, in one step; replaces one that is there. */
 int scratch_publish(struct scratch *s, const char *output, struct problem *p);
 
-/* -EBUSY if a QEMU has the disk of the image at path open. */
-int scratch_check_unused(const char *image, struct problem *p);
+/*
+ * Whether what is at output, if anything, may be replaced: -EEXIST if it is no
+ * image, -EBUSY if a QEMU has its disk open.
+ */
+int scratch_check_output(const char *image, struct problem *p);
 
 int scratch_remove_tree(const char *path);
 

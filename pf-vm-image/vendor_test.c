@@ -31,7 +31,7 @@ static char dir[] = "/tmp/vendor_test.XXXXXX";
 
 static int make_dir(void **state)
 {
-	strcpy(strrchr(dir, '.'), ".XXXXXX");
+	memcpy(strrchr(dir, '.'), ".XXXXXX", sizeof(".XXXXXX"));
 	return mkdtemp(dir) ? 0 : -1;
 }
 
@@ -114,8 +114,8 @@ static void only_a_module_for_the_images_kernel_is_taken(void **state)
 
 	assert_int_equal(check(good, sizeof(good), &p), 0);
 	assert_int_equal(check(longer, sizeof(longer), &p), -EINVAL);
-	assert_string_equal(p.text, "vendor.ko: built for kernel " KERNEL
-				    "-rt, the image has " KERNEL);
+	assert_string_equal(p.text,
+			    "vendor.ko: built for kernel " KERNEL "-rt, the image has " KERNEL);
 	p.text[0] = '\0';
 	assert_int_equal(check(shorter, sizeof(shorter), &p), -EINVAL);
 	p.text[0] = '\0';
@@ -131,8 +131,8 @@ static void only_a_module_for_the_images_kernel_is_taken(void **state)
 static void make_deb(const char *architecture)
 {
 	char control[512];
-	const char *const argv[] = { "dpkg-deb", "--root-owner-group", "-Znone", "--build", "pkg",
-				     "vendor.deb", NULL };
+	const char *const argv[] = { "dpkg-deb", "--root-owner-group", "-Znone", "--build",
+				     "pkg",	 "vendor.deb",	       NULL };
 	struct run_how how = { .dir = dir, .log = in_dir("log") };
 	struct problem p = { .text = "" };
 	int len;
@@ -239,6 +239,31 @@ static void what_is_no_package_is_refused(void **state)
 	assert_non_null(strstr(p.text, "vendor.deb"));
 }
 
+static void a_suite_comes_from_the_machines_own_mirror(void **state)
+{
+	const struct aptsrc a = {
+		.debian = { .uri = (char *)"http://mirror.example/debian",
+			    .signed_by = (char *)"/keys/debian.gpg" },
+		.security = { .uri = (char *)"http://mirror.example/security",
+			      .signed_by = (char *)"/keys/debian.gpg" },
+	};
+	static const char *const wanted[] = {
+		"deb [signed-by=/keys/debian.gpg] http://mirror.example/debian trixie main",
+		"deb [signed-by=/keys/debian.gpg] http://mirror.example/debian trixie-updates main",
+		"deb [signed-by=/keys/debian.gpg] http://mirror.example/security trixie-security "
+		"main",
+	};
+	char *lines[DEBIAN_SOURCES];
+	size_t n;
+
+	assert_int_equal(debian_sources(&a, "trixie", "main", lines, &n), 0);
+	assert_int_equal(n, 3);
+	for (size_t i = 0; i < n; i++) {
+		assert_string_equal(lines[i], wanted[i]);
+		free(lines[i]);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
 
 int main(void)
@@ -251,6 +276,7 @@ int main(void)
 		TEST(a_package_that_would_have_to_be_compiled_is_refused),
 		TEST(a_package_without_a_module_is_refused),
 		TEST(what_is_no_package_is_refused),
+		TEST(a_suite_comes_from_the_machines_own_mirror),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

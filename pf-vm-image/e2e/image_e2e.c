@@ -58,7 +58,7 @@ static int run(const char *a, const char *b, const char *c, const char *d, const
 	for (const char *next = status; next; next = strstr(next + 1, "status="))
 		status = next;
 	assert_non_null(status);
-	return atoi(status + strlen("status="));
+	return (int)strtol(status + strlen("status="), NULL, 10);
 }
 
 static void expect_status(int got, int wanted)
@@ -254,7 +254,11 @@ static void expect_in_vm(struct qga *q, const char *line, const char *wanted)
 static long number_in_vm(struct qga *q, const char *line)
 {
 	char *out = in_vm(q, line);
-	long n = atol(out);
+	char *end;
+	long n = strtol(out, &end, 10);
+
+	if (end == out)
+		fail_msg("%s: '%s' is no number", line, out);
 
 	free(out);
 	return n;
@@ -271,7 +275,7 @@ static double kernel_time(struct qga *q, const char *pattern)
 		 "*\\([0-9.]*\\)\\].*/\\1/p;q}'",
 		 pattern);
 	out = in_vm(q, line);
-	t = atof(out);
+	t = strtod(out, NULL);
 	free(out);
 	return t;
 }
