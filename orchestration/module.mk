@@ -64,3 +64,9 @@ ORCH_ALL  := $(sort $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR) $(ORCH_STATE) $(ORC
 ORCH_PKGS := libpci libvirt libvirt-qemu json-c libxml-2.0
 
 $(eval $(call unit_test,orch_core,$(L)/core_test.c $(ORCH_ALL) $(ORCH_GUEST),$(ORCH_PKGS)))
+
+D := orchestration/pfkeepd
+ORCH_SERVICE := $(addprefix $(D)/,interface.c methods.c service.c) $(L)/wire.c
+
+$(eval $(call unit_test,orch_service,$(D)/service_test.c $(ORCH_SERVICE) $(ORCH_ALL) $(ORCH_TESTING),\
+	$(ORCH_PKGS)))

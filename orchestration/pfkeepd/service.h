@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* From a request to its answer: what a connection's thread calls. */
+#ifndef PFKEEPD_SERVICE_H
+#define PFKEEPD_SERVICE_H
+
+#include <json-c/json_object.h>
+#include <pthread.h>
+
+#include "pfkeep/core.h"
+
+struct service {
+	struct core *core;
+	pthread_mutex_t lock; /* protects core and all that it points to */
+};
+
+/* A method's parameters, checked against its list before it is called. */
+struct service_call {
+	struct core *core;
+	struct json_object *in;	 /* may be NULL */
+	struct json_object *out; /* to be filled in */
+};
+
+struct service_method {
+	const char *name;
+	const char *parameters; /* names, each followed by a space */
+	int (*run)(struct service_call *call, struct problem *problem);
+};
+
+extern const struct service_method service_methods[];
+extern const size_t service_method_count;
+/* In Varlink's own language. */
+extern const char service_interface[];
+
+/* The answer to a message, an error of Varlink or ours included; -ENOMEM. */
+int service_answer(struct service *service, struct json_object *request,
+		   struct json_object **ret_reply);
+/* Serve a connection until the other end hangs up or breaks the protocol. */
+void service_serve(struct service *service, int fd);
+
+#endif
