@@ -27,6 +27,7 @@ int core_load(struct core *core, struct problem *problem)
 {
 	int ret;
 
+	pthread_mutex_init(&core->books, NULL);
 	ret = owner_new(&core->owners);
 	if (!ret)
 		ret = record_each(core->state, load_pf, load_vf, core, problem);
@@ -41,6 +42,7 @@ void core_unload(struct core *core)
 {
 	owner_free(core->owners);
 	core->owners = NULL;
+	pthread_mutex_destroy(&core->books);
 }
 
 static int default_agent(struct core *core, virDomainPtr dom, bool wait,
@@ -79,11 +81,33 @@ void core_agent_close(struct core_agent *agent)
 
 static int commit(struct core *core, struct state_change *change, int ret, struct problem *problem)
 {
+	pthread_mutex_lock(&core->books);
 	if (!ret)
 		ret = state_commit(core->state, change, problem);
 	else
 		problem_set(problem, ret, "the state: %s", strerror(-ret));
+	pthread_mutex_unlock(&core->books);
 	state_change_release(change);
+	return ret;
+}
+
+int core_own_pf(struct core *core, const struct bdf *pf, uint16_t vfs, struct problem *problem)
+{
+	int ret;
+
+	pthread_mutex_lock(&core->books);
+	ret = owner_set_pf(core->owners, pf, vfs, problem);
+	pthread_mutex_unlock(&core->books);
+	return ret;
+}
+
+int core_disown_pf(struct core *core, const struct bdf *pf, struct problem *problem)
+{
+	int ret;
+
+	pthread_mutex_lock(&core->books);
+	ret = owner_remove_pf(core->owners, pf, problem);
+	pthread_mutex_unlock(&core->books);
 	return ret;
 }
 

@@ -200,13 +200,13 @@ static int stage_finish(void *work, struct problem *problem)
 	struct adoption *a = work;
 	int ret;
 
-	ret = owner_set_pf(a->core->owners, &a->pf.bdf, a->pf.vfs, problem);
+	ret = core_own_pf(a->core, &a->pf.bdf, a->pf.vfs, problem);
 	if (ret)
 		return ret;
 	a->pf.phase = RECORD_ADOPTED;
 	ret = core_save_pf(a->core, &a->pf, problem);
 	if (ret)
-		owner_remove_pf(a->core->owners, &a->pf.bdf, NULL);
+		core_disown_pf(a->core, &a->pf.bdf, NULL);
 	return ret;
 }
 
@@ -261,7 +261,7 @@ int core_release(struct core *core, const struct bdf *bdf, struct problem *probl
 	if (!ret)
 		ret = core_forget_pf(core, &pf, problem);
 	if (!ret)
-		owner_remove_pf(core->owners, bdf, NULL);
+		core_disown_pf(core, bdf, NULL);
 	return ret;
 }
 
@@ -301,5 +301,5 @@ int core_set_vfs(struct core *core, const struct bdf *bdf, uint16_t vfs, struct 
 	}
 	pf.vfs = vfs;
 	ret = core_save_pf(core, &pf, problem);
-	return ret ? ret : owner_set_pf(core->owners, bdf, vfs, problem);
+	return ret ? ret : core_own_pf(core, bdf, vfs, problem);
 }

@@ -99,6 +99,27 @@ static int next_request(struct assignment *a, struct problem *problem)
 			   DOMAIN_WANTS_MAX);
 }
 
+static int take(struct assignment *a, struct problem *problem)
+{
+	int ret;
+
+	pthread_mutex_lock(&a->core->books);
+	ret = a->any ? owner_take_any(a->core->owners, &a->vf.claim, problem)
+		     : owner_take(a->core->owners, &a->vf.claim, problem);
+	pthread_mutex_unlock(&a->core->books);
+	return ret;
+}
+
+static int give_back(struct assignment *a, struct problem *problem)
+{
+	int ret;
+
+	pthread_mutex_lock(&a->core->books);
+	ret = owner_give_back(a->core->owners, &a->vf.claim, problem);
+	pthread_mutex_unlock(&a->core->books);
+	return ret;
+}
+
 static int stage_claim(void *work, struct problem *problem)
 {
 	struct assignment *a = work;
@@ -112,8 +133,7 @@ static int stage_claim(void *work, struct problem *problem)
 				   bdf_format(&claim->pf, name), claim->index, held.uuid);
 	ret = next_request(a, problem);
 	if (!ret)
-		ret = a->any ? owner_take_any(a->core->owners, claim, problem)
-			     : owner_take(a->core->owners, claim, problem);
+		ret = take(a, problem);
 	if (ret)
 		return ret;
 	ret = core_get_vf(a->core, &claim->pf, claim->index, &old, problem);
@@ -122,7 +142,7 @@ static int stage_claim(void *work, struct problem *problem)
 		ret = core_save_vf(a->core, &a->vf, problem);
 	}
 	if (ret)
-		owner_give_back(a->core->owners, claim, NULL);
+		give_back(a, NULL);
 	return ret;
 }
 
@@ -134,7 +154,7 @@ static int undo_claim(void *work, struct problem *problem)
 	int ret;
 
 	ret = core_save_vf(a->core, &free_vf, problem);
-	return ret ? ret : owner_give_back(a->core->owners, &a->vf.claim, problem);
+	return ret ? ret : give_back(a, problem);
 }
 
 static int stage_describe(void *work, struct problem *problem)
@@ -293,6 +313,7 @@ int core_may_start(struct core *core, const char *xml, size_t len, struct proble
 	ret = domain_parse(xml, len, &info, problem);
 	if (ret)
 		return ret;
+	pthread_mutex_lock(&core->books);
 	for (size_t i = 0; i < info.n_hostdevs && !ret; i++)
 		ret = check_hostdev(core, &info, &info.hostdevs[i].bdf, problem);
 	if (!ret) {
@@ -304,6 +325,7 @@ int core_may_start(struct core *core, const char *xml, size_t len, struct proble
 		ret = check_wants(core, &info, false, used, problem);
 	if (!ret)
 		ret = check_wants(core, &info, true, used, problem);
+	pthread_mutex_unlock(&core->books);
 	free(used);
 	domain_release(&info);
 	return ret;

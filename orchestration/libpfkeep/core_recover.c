@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* After a restart: what was under way, and does the world agree with the state? */
+/* After a restart: what was under way, PF VMs that don't run, VFs that are missing. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +7,8 @@
 
 #include "orchestration/libpfkeep/core_priv.h"
 #include "pfkeep/cleanup.h"
+#include "pfkeep/driver.h"
+#include "pfkeep/guest.h"
 #include "pfkeep/virt.h"
 
 struct list {
@@ -34,10 +36,62 @@ static int take_back(struct core *core, const struct record_pf *pf, struct probl
 	ret = core_dismantle(core, pf, problem);
 	if (!ret)
 		ret = core_forget_pf(core, pf, problem);
-	return ret ? ret : owner_remove_pf(core->owners, &pf->bdf, problem);
+	return ret ? ret : core_disown_pf(core, &pf->bdf, problem);
 }
 
-static int compare(struct core *core, const struct record_pf *pf, struct problem *problem)
+struct settings {
+	const struct agent_link *link;
+	const struct bdf *pf;
+};
+
+static int apply_settings(void *data, const struct record_vf *vf, struct problem *problem)
+{
+	const struct settings *settings = data;
+
+	if (!bdf_equal(&vf->claim.pf, settings->pf))
+		return 0;
+	return guest_set_vf(settings->link, vf->claim.index, &vf->conf, problem);
+}
+
+/* The VM runs: its VFs, and what they were set to. */
+static int populate(struct core *core, const struct record_pf *pf, struct problem *problem)
+{
+	struct core_agent agent;
+	int ret;
+
+	ret = core_agent_open(core, pf, true, &agent, problem);
+	if (ret)
+		return ret;
+	const struct settings settings = { &agent.link, &pf->bdf };
+
+	ret = guest_set_vfs(&agent.link, pf->vfs, problem);
+	if (!ret)
+		ret = core_take_vfs(core, &pf->bdf, pf->vfs, problem);
+	if (!ret)
+		ret = record_each(core->state, NULL, apply_settings, (void *)&settings, problem);
+	core_agent_close(&agent);
+	return ret;
+}
+
+int core_start_pf(struct core *core, const struct bdf *bdf, struct problem *problem)
+{
+	struct record_pf pf;
+	char name[BDF_TEXT];
+	int ret;
+
+	ret = core_need_pf(core, bdf, &pf, problem);
+	if (ret)
+		return ret;
+	if (virt_is_running(core->conn, pf.uuid))
+		return problem_set(problem, -EALREADY, "%s: its PF VM %.60s runs",
+				   bdf_format(bdf, name), pf.domain);
+	ret = driver_bind(core->root, bdf, DRIVER_VFIO, problem);
+	if (!ret)
+		ret = virt_start(core->conn, pf.uuid, problem);
+	return ret ? ret : populate(core, &pf, problem);
+}
+
+static int settle(struct core *core, const struct record_pf *pf, struct problem *problem)
 {
 	char name[BDF_TEXT];
 	struct pci_pf now;
@@ -45,8 +99,7 @@ static int compare(struct core *core, const struct record_pf *pf, struct problem
 
 	bdf_format(&pf->bdf, name);
 	if (!virt_is_running(core->conn, pf->uuid))
-		return problem_set(problem, -EHOSTDOWN, "%s: its PF VM %.60s doesn't run", name,
-				   pf->domain);
+		return core_start_pf(core, &pf->bdf, problem);
 	ret = pci_read_pf(core->root, &pf->bdf, &now, problem);
 	if (ret)
 		return ret;
@@ -67,7 +120,7 @@ int core_recover(struct core *core, void (*report)(void *data, const struct prob
 	ret = record_each(core->state, collect, NULL, &list, problem);
 	for (size_t i = 0; i < list.n && !ret; i++) {
 		struct problem why = { "" };
-		int bad = list.pfs[i].phase == RECORD_ADOPTED ? compare(core, &list.pfs[i], &why)
+		int bad = list.pfs[i].phase == RECORD_ADOPTED ? settle(core, &list.pfs[i], &why)
 							      : take_back(core, &list.pfs[i], &why);
 
 		if (bad)

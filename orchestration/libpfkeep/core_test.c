@@ -280,21 +280,50 @@ static void count_report(void *data, const struct problem *why)
 	problem = *why;
 }
 
-static void a_world_that_disagrees_is_reported(void **state)
+static void power_off(void)
 {
-	struct record_pf record;
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+
+	assert_int_equal(virt_find(core.conn, "pfkeep-0000-01-00-0", &dom, NULL), 0);
+	assert_int_equal(virDomainDestroy(dom), 0);
+}
+
+static void after_a_reboot_pf_vm_vfs_and_settings_are_there_again(void **state)
+{
+	struct vfconf conf = { 0 };
 
 	must_adopt(3);
+	vfconf_set(&conf, "vlan", "7", NULL);
+	assert_int_equal(core_set_vf(&core, &pf, 1, &conf, NULL), 0);
+	/* The kernel has given the PF to its own driver, VFs and settings are gone. */
+	power_off();
+	assert_int_equal(
+		root_write(&host.root, "sys/bus/pci/devices/0000:01:00.0/sriov_numvfs", "0"), 0);
+	assert_int_equal(driver_restore(&host.root, &pf, "igb", NULL), 0);
+	guest.num_vfs = 0;
+	guest.ip[0] = '\0';
+	reload();
 	reports = 0;
 	assert_int_equal(core_recover(&core, count_report, NULL, NULL), 0);
 	assert_int_equal(reports, 0);
-	assert_int_equal(record_get_pf(core.state, &pf, &record), 0);
-	CLEANUP(virt_free) virDomainPtr dom = NULL;
-	assert_int_equal(virt_find(core.conn, record.uuid, &dom, NULL), 0);
-	assert_int_equal(virDomainDestroy(dom), 0);
+	check_adopted(3);
+	assert_string_equal(guest.ip, "link set dev ens2 vf 1 vlan 7");
+	assert_int_equal(core_start_pf(&core, &pf, &problem), -EALREADY);
+}
+
+static void what_cant_be_mended_is_reported_and_the_rest_goes_on(void **state)
+{
+	must_adopt(3);
+	reports = 0;
+	assert_int_equal(
+		root_write(&host.root, "sys/bus/pci/devices/0000:01:00.0/sriov_numvfs", "0"), 0);
 	assert_int_equal(core_recover(&core, count_report, NULL, NULL), 0);
 	assert_int_equal(reports, 1);
-	assert_non_null(strstr(problem.text, "0000:01:00.0: its PF VM"));
+	assert_string_equal(problem.text, "0000:01:00.0: has 0 VFs instead of 3");
+	power_off();
+	guest.silent = 1;
+	assert_int_equal(core_recover(&core, count_report, NULL, NULL), 0);
+	assert_int_equal(reports, 2);
 }
 
 static void the_number_of_vfs_changes_while_nobody_has_one(void **state)
@@ -490,6 +519,7 @@ static void a_state_that_makes_no_sense_isnt_loaded(void **state)
 		assert_true(core_load(&core, &problem) < 0);
 		assert_true(*problem.text);
 		core.owners = owners;
+		pthread_mutex_init(&core.books, NULL);
 		assert_int_equal(state_change_init(&change), 0);
 		assert_int_equal(state_delete(&change, bad[i][0]), 0);
 		assert_int_equal(state_commit(core.state, &change, NULL), 0);
@@ -506,7 +536,8 @@ int main(void)
 		T(what_cant_be_adopted_is_left_alone),
 		T(a_failure_at_any_stage_goes_back_to_how_it_was),
 		T(a_crash_while_adopting_is_taken_back),
-		T(a_world_that_disagrees_is_reported),
+		T(after_a_reboot_pf_vm_vfs_and_settings_are_there_again),
+		T(what_cant_be_mended_is_reported_and_the_rest_goes_on),
 		T(the_number_of_vfs_changes_while_nobody_has_one),
 		T(a_vf_s_settings_are_applied_and_kept),
 		T(settings_that_are_refused_arent_kept),

@@ -123,7 +123,12 @@ static int run_list_pfs(struct service_call *call, struct problem *problem)
 	int ret;
 
 	ret = view_add(call->out, "pfs", lister.list);
-	return ret ? ret : record_each(call->core->state, list_pf, NULL, &lister, problem);
+	if (ret)
+		return ret;
+	pthread_mutex_lock(&call->core->books);
+	ret = record_each(call->core->state, list_pf, NULL, &lister, problem);
+	pthread_mutex_unlock(&call->core->books);
+	return ret;
 }
 
 static int run_list_vfs(struct service_call *call, struct problem *problem)
@@ -132,7 +137,12 @@ static int run_list_vfs(struct service_call *call, struct problem *problem)
 	int ret;
 
 	ret = view_add(call->out, "vfs", lister.list);
-	return ret ? ret : record_each(call->core->state, NULL, list_vf, &lister, problem);
+	if (ret)
+		return ret;
+	pthread_mutex_lock(&call->core->books);
+	ret = record_each(call->core->state, NULL, list_vf, &lister, problem);
+	pthread_mutex_unlock(&call->core->books);
+	return ret;
 }
 
 static int run_adopt(struct service_call *call, struct problem *problem)
@@ -227,15 +237,15 @@ static int run_may_start(struct service_call *call, struct problem *problem)
 }
 
 const struct service_method service_methods[] = {
-	{ "ListPFs", "", run_list_pfs },
-	{ "ListVFs", "", run_list_vfs },
-	{ "Adopt", "pf vfs memory image domain ", run_adopt },
-	{ "Release", "pf ", run_release },
-	{ "SetVFs", "pf vfs ", run_set_vfs },
-	{ "SetVF", "pf index mac vlan rate trust spoofchk ", run_set_vf },
-	{ "Assign", "pf index domain ", run_assign },
-	{ "Unassign", "pf index ", run_unassign },
-	{ "MayStart", "xml ", run_may_start },
+	{ "ListPFs", "", run_list_pfs, true },
+	{ "ListVFs", "", run_list_vfs, true },
+	{ "Adopt", "pf vfs memory image domain ", run_adopt, false },
+	{ "Release", "pf ", run_release, false },
+	{ "SetVFs", "pf vfs ", run_set_vfs, false },
+	{ "SetVF", "pf index mac vlan rate trust spoofchk ", run_set_vf, false },
+	{ "Assign", "pf index domain ", run_assign, false },
+	{ "Unassign", "pf index ", run_unassign, false },
+	{ "MayStart", "xml ", run_may_start, true },
 };
 
 const size_t service_method_count = sizeof(service_methods) / sizeof(service_methods[0]);

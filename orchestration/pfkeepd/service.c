@@ -8,6 +8,7 @@
 
 #include "orchestration/pfkeepd/service.h"
 #include "pfkeep/view.h"
+#include "pfkeep/virt.h"
 #include "pfkeep/wire.h"
 
 #define VARLINK "org.varlink.service"
@@ -123,6 +124,35 @@ static const char *unknown_parameter(const struct service_method *method, struct
 	return NULL;
 }
 
+/* libvirt's daemon may have been restarted since. */
+static int need_libvirt(struct service *service, struct problem *problem)
+{
+	virConnectPtr conn;
+	int ret;
+
+	if (!service->uri || virConnectIsAlive(service->core->conn) == 1)
+		return 0;
+	ret = virt_connect(service->uri, &conn, problem);
+	if (ret)
+		return ret;
+	virConnectClose(service->core->conn);
+	service->core->conn = conn;
+	return 0;
+}
+
+static int operate(struct service *service, const struct service_method *method,
+		   struct service_call *call, struct problem *problem)
+{
+	int ret;
+
+	pthread_mutex_lock(&service->lock);
+	ret = need_libvirt(service, problem);
+	if (!ret)
+		ret = method->run(call, problem);
+	pthread_mutex_unlock(&service->lock);
+	return ret;
+}
+
 static int run(struct service *service, const struct service_method *method, struct json_object *in,
 	       struct json_object **ret_reply)
 {
@@ -135,9 +165,8 @@ static int run(struct service *service, const struct service_method *method, str
 		json_object_put(call.out);
 		return refuse(VARLINK ".InvalidParameter", "parameter", unknown, ret_reply);
 	}
-	pthread_mutex_lock(&service->lock);
-	ret = method->run(&call, &problem);
-	pthread_mutex_unlock(&service->lock);
+	ret = method->quick ? method->run(&call, &problem)
+			    : operate(service, method, &call, &problem);
 	if (!ret)
 		return reply_with(call.out, NULL, ret_reply);
 	json_object_put(call.out);

@@ -5,12 +5,14 @@
 
 #include <json-c/json_object.h>
 #include <pthread.h>
+#include <stdbool.h>
 
 #include "pfkeep/core.h"
 
 struct service {
 	struct core *core;
-	pthread_mutex_t lock; /* protects core and all that it points to */
+	const char *uri;      /* of libvirt; NULL: the connection isn't made anew */
+	pthread_mutex_t lock; /* one operation at a time; protects core but for its books */
 };
 
 /* A method's parameters, checked against its list before it is called. */
@@ -24,6 +26,8 @@ struct service_method {
 	const char *name;
 	const char *parameters; /* names, each followed by a space */
 	int (*run)(struct service_call *call, struct problem *problem);
+	/* Reads the books only, so it doesn't wait for an operation or for libvirt. */
+	bool quick;
 };
 
 extern const struct service_method service_methods[];

@@ -20,7 +20,7 @@ static struct fakehost host;
 static char dir[40];
 static const struct core_config config = { .vm_type = "test", .memory_mib = 128 };
 static struct core core;
-static struct service service = { &core, PTHREAD_MUTEX_INITIALIZER };
+static struct service service = { &core, NULL, PTHREAD_MUTEX_INITIALIZER };
 static int fd;
 static pthread_t thread;
 static struct problem problem;
@@ -194,6 +194,14 @@ static void calls_that_succeed_answer(void **state)
 	json_object_put(out);
 }
 
+/* libvirt waits for the hook's answer while the operation waits for libvirt. */
+static void a_hook_is_answered_while_an_operation_runs(void **state)
+{
+	pthread_mutex_lock(&service.lock);
+	calls_that_succeed_answer(state);
+	pthread_mutex_unlock(&service.lock);
+}
+
 static void check_hangs_up(const char *bytes, size_t len)
 {
 	struct json_object *reply;
@@ -235,6 +243,7 @@ int main(void)
 		T(wrong_calls_are_answered_with_varlink_s_errors),
 		T(calls_that_fail_say_why_in_one_line),
 		T(calls_that_succeed_answer),
+		T(a_hook_is_answered_while_an_operation_runs),
 		T(what_is_no_message_ends_the_connection),
 		T(two_messages_at_once_end_it_too),
 		T(so_does_one_without_end),

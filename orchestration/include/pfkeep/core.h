@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The operations: PFs go into their VMs and back, VFs to tenants and back. One
- * caller at a time. Each records what it will do before it does it, so that
+ * caller at a time, but for core_may_start(). Each records what it will do before it does it, so that
  * core_recover() after a crash knows what to finish or to take back.
  */
 #ifndef PFKEEP_CORE_H
 #define PFKEEP_CORE_H
 
 #include <libvirt/libvirt.h>
+#include <pthread.h>
 
 #include "pfkeep/agent.h"
 #include "pfkeep/owner.h"
@@ -31,6 +32,13 @@ struct core {
 	struct state *state;
 	virConnectPtr conn;
 	struct owner_table *owners;
+	/*
+	 * Protects state and owners against core_may_start() and the listings, which
+	 * run beside an operation: libvirt waits for a hook's answer while the
+	 * operation waits for libvirt. Only the one operation that runs changes
+	 * them, so it holds this for the change alone.
+	 */
+	pthread_mutex_t books;
 	/* The agent of a running PF VM; NULL: by libvirt. */
 	int (*open_agent)(void *data, virDomainPtr dom, struct agent_link *ret_link,
 			  struct problem *problem);
@@ -39,7 +47,7 @@ struct core {
 	void *watch_data;
 };
 
-/* Build the owners from the state. The pointers in core must be set. */
+/* Build the owners from the state. The pointers in core must be set, books needn't. */
 int core_load(struct core *core, struct problem *problem);
 void core_unload(struct core *core);
 
@@ -76,8 +84,14 @@ int core_unassign(struct core *core, const struct bdf *pf, uint16_t index, struc
 int core_may_start(struct core *core, const char *xml, size_t len, struct problem *problem);
 
 /*
- * Once, before anything else: finish or take back what a crash interrupted.
- * What can't be mended is told to report, and the rest goes on.
+ * A PF VM that doesn't run is started, the PF with its driver again, its VFs made
+ * and set as recorded: after the VM's death, after the host's reboot.
+ */
+int core_start_pf(struct core *core, const struct bdf *bdf, struct problem *problem);
+
+/*
+ * Once, before anything else: finish or take back what a crash interrupted, and
+ * start the PF VMs. What can't be mended is told to report, and the rest goes on.
  */
 int core_recover(struct core *core, void (*report)(void *data, const struct problem *problem),
 		 void *data, struct problem *problem);
