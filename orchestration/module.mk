@@ -25,7 +25,8 @@ $(eval $(call unit_test,orch_doctor,$(L)/doctor_test.c $(ORCH_TESTING) $(ORCH_NA
 	$(ORCH_DOCTOR),libpci libvirt))
 
 C := orchestration/pfkeep
-ORCH_CLI := $(addprefix $(C)/,command.c command_doctor.c command_pf.c command_vf.c table.c) $(L)/view.c
+ORCH_CLI := $(addprefix $(C)/,command.c command_adopt.c command_assign.c command_doctor.c \
+	command_pf.c command_vf.c daemon.c table.c) $(L)/view.c $(L)/wire.c
 ORCH_CLI_PKGS := libpci libvirt json-c
 
 $(eval $(call program,bin/pfkeep,$(C)/main.c $(ORCH_CLI) $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR),\
@@ -70,3 +71,13 @@ ORCH_SERVICE := $(addprefix $(D)/,interface.c methods.c service.c) $(L)/wire.c
 
 $(eval $(call unit_test,orch_service,$(D)/service_test.c $(ORCH_SERVICE) $(ORCH_ALL) $(ORCH_TESTING),\
 	$(ORCH_PKGS)))
+
+$(eval $(call program,bin/pfkeepd,$(D)/main.c $(D)/listener.c $(ORCH_SERVICE) $(ORCH_ALL),\
+	$(ORCH_PKGS) libsystemd,-lpthread))
+
+H := orchestration/hook
+$(eval $(call program,bin/pfkeep-hook,$(H)/main.c $(H)/hook.c $(L)/wire.c $(ORCH_ALL),$(ORCH_PKGS)))
+
+$(eval $(call unit_test,orch_daemon,$(sort $(D)/daemon_test.c $(H)/hook.c $(ORCH_CLI) $(ORCH_ALL) $(ORCH_TESTING)),\
+	$(ORCH_PKGS)))
+$(BUILD)/tests/orch_daemon: | $(BUILD)/bin/pfkeepd

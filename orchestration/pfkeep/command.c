@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "orchestration/pfkeep/command.h"
+#include "pfkeep/wire.h"
 
-enum { OPT_HELP = COMMAND_OPTIONS, OPT_JSON, OPT_ROOT, OPT_COUNT };
+enum { OPT_HELP = COMMAND_OPTIONS, OPT_JSON, OPT_ROOT, OPT_SOCKET, OPT_COUNT };
 
 static void print_name(FILE *out, const struct command *command)
 {
@@ -31,6 +32,7 @@ static void print_help(FILE *out, const struct command *command)
 		fprintf(out, "  --%-8s %-6s %s\n", opt->name, opt->value, opt->help);
 	fputs("  --json            print JSON\n"
 	      "  --root     DIR    look at the host whose files lie below DIR\n"
+	      "  --socket   FILE   where pfkeepd listens (" WIRE_SOCKET ")\n"
 	      "  --help            print this\n",
 	      out);
 }
@@ -44,7 +46,7 @@ static void print_overview(FILE *out)
 
 		snprintf(name, sizeof(name), "%s%s%s %s", command->noun ? command->noun : "",
 			 command->noun ? " " : "", command->verb, command->args);
-		fprintf(out, "  %-18s %s\n", name, command->help);
+		fprintf(out, "  %-28s %s\n", name, command->help);
 	}
 	fputs("\nExit status: 0 done, 1 failed, 2 wrong usage.\n", out);
 }
@@ -88,6 +90,7 @@ static void long_options(const struct command *command, struct option *options)
 	options[n++] = (struct option){ "help", no_argument, NULL, OPT_HELP };
 	options[n++] = (struct option){ "json", no_argument, NULL, OPT_JSON };
 	options[n++] = (struct option){ "root", required_argument, NULL, OPT_ROOT };
+	options[n++] = (struct option){ "socket", required_argument, NULL, OPT_SOCKET };
 	options[n] = (struct option){ 0 };
 }
 
@@ -115,6 +118,9 @@ static int parse(const struct command *command, int argc, char **argv, struct co
 		case OPT_ROOT:
 			*ret_root = optarg;
 			break;
+		case OPT_SOCKET:
+			input->socket = optarg;
+			break;
 		case ':':
 			return complain(input->err, "%s: wants a value", argv[optind - 1]);
 		case '?':
@@ -134,7 +140,7 @@ static int parse(const struct command *command, int argc, char **argv, struct co
 static enum command_status run(const struct command *command, int argc, char **argv, FILE *out,
 			       FILE *err)
 {
-	struct command_input input = { .out = out, .err = err };
+	struct command_input input = { .socket = WIRE_SOCKET, .out = out, .err = err };
 	const char *root = "/";
 	enum command_status status;
 	int ret;

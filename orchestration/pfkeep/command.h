@@ -26,6 +26,7 @@ struct command_option {
 
 struct command_input {
 	struct root root;
+	const char *socket; /* of pfkeepd */
 	bool json;
 	const char *options[COMMAND_OPTIONS]; /* values by place in the list; NULL: not given */
 	char **args;
@@ -50,6 +51,12 @@ extern const size_t command_count;
 enum command_status command_doctor(const struct command_input *input);
 enum command_status command_pf_list(const struct command_input *input);
 enum command_status command_pf_show(const struct command_input *input);
+enum command_status command_pf_adopt(const struct command_input *input);
+enum command_status command_pf_release(const struct command_input *input);
+enum command_status command_pf_set_vfs(const struct command_input *input);
+enum command_status command_vf_set(const struct command_input *input);
+enum command_status command_vf_assign(const struct command_input *input);
+enum command_status command_vf_unassign(const struct command_input *input);
 enum command_status command_vf_list(const struct command_input *input);
 enum command_status command_vf_show(const struct command_input *input);
 

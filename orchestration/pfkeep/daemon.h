@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Commands that pfkeepd does. */
+#ifndef PFKEEP_DAEMON_H
+#define PFKEEP_DAEMON_H
+
+#include <json-c/json_object.h>
+
+#include "orchestration/pfkeep/command.h"
+
+/*
+ * Call the method; takes over parameters. With --json the answer is printed. The
+ * command is done if it returns COMMAND_DONE; ret_answer may be NULL.
+ */
+enum command_status daemon_call(const struct command_input *input, const char *method,
+				struct json_object *parameters, struct json_object **ret_answer);
+
+#endif

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* pfkeepd: the one writer of pfkeep's state. Lifecycle only. */
+#include <errno.h>
+#include <getopt.h>
+#include <libvirt/libvirt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+
+#include "orchestration/pfkeepd/listener.h"
+#include "orchestration/pfkeepd/service.h"
+#include "pfkeep/cleanup.h"
+#include "pfkeep/doctor.h"
+#include "pfkeep/number.h"
+#include "pfkeep/virt.h"
+#include "pfkeep/wire.h"
+
+struct options {
+	const char *state, *socket, *uri, *root;
+	struct core_config config;
+};
+
+static const char usage[] =
+	"usage: pfkeepd [--connect URI] [--emulator FILE] [--image FILE] [--memory MIB]\n"
+	"               [--root DIR] [--socket FILE] [--state DIR] [--vm-type TYPE]\n";
+
+/* To the journal, by way of standard error and systemd's prefixes. */
+static void log_problem(const char *level, const struct problem *problem)
+{
+	fprintf(stderr, "%s%s\n", level, problem->text);
+}
+
+static void log_report(void *data, const struct problem *problem)
+{
+	log_problem(SD_WARNING, problem);
+}
+
+static void log_stage(void *data, const char *stage, enum stages_event event,
+		      const struct problem *problem)
+{
+	if (event == STAGES_FAILED || event == STAGES_STUCK)
+		fprintf(stderr, SD_ERR "%s%s: %s\n", event == STAGES_STUCK ? "undo " : "", stage,
+			problem->text);
+}
+
+static int parse_memory(const char *text, unsigned int *ret_memory)
+{
+	uint64_t memory;
+
+	if (number_parse(text, 65536, &memory)) {
+		fprintf(stderr, "pfkeepd: --memory %s: is a number of MiB up to 65536\n", text);
+		return -EINVAL;
+	}
+	*ret_memory = (unsigned int)memory;
+	return 0;
+}
+
+static int parse(int argc, char **argv, struct options *options)
+{
+	static const struct option names[] = {
+		{ "connect", required_argument, NULL, 'c' },
+		{ "emulator", required_argument, NULL, 'e' },
+		{ "image", required_argument, NULL, 'i' },
+		{ "memory", required_argument, NULL, 'm' },
+		{ "root", required_argument, NULL, 'r' },
+		{ "socket", required_argument, NULL, 's' },
+		{ "state", required_argument, NULL, 'd' },
+		{ "vm-type", required_argument, NULL, 't' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int opt, ret = 0;
+
+	while (!ret && (opt = getopt_long(argc, argv, "", names, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			options->uri = optarg;
+			break;
+		case 'e':
+			options->config.emulator = optarg;
+			break;
+		case 'i':
+			options->config.image = optarg;
+			break;
+		case 'm':
+			ret = parse_memory(optarg, &options->config.memory_mib);
+			break;
+		case 'r':
+			options->root = optarg;
+			break;
+		case 's':
+			options->socket = optarg;
+			break;
+		case 'd':
+			options->state = optarg;
+			break;
+		case 't':
+			options->config.vm_type = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		default:
+			ret = -EINVAL;
+		}
+	}
+	if (ret || optind != argc) {
+		fputs(usage, stderr);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* libvirt's own loop: keepalive and the agents' events. */
+static void *run_libvirt(void *data)
+{
+	for (;;)
+		if (virEventRunDefaultImpl() < 0)
+			abort(); /* systemd starts us anew; the state is safe */
+	return NULL;
+}
+
+static int start_libvirt(struct core *core, const char *uri, struct problem *problem)
+{
+	pthread_t thread;
+
+	if (virEventRegisterDefaultImpl() || pthread_create(&thread, NULL, run_libvirt, NULL))
+		return problem_set(problem, -EIO, "libvirt's event loop can't be started");
+	pthread_detach(thread);
+	return virt_connect(uri, &core->conn, problem);
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int add_signals(sd_event *event)
+{
+	sigset_t set;
+	int ret;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	/* Before any thread is started, so that none takes them. */
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL))
+		return -EINVAL;
+	ret = sd_event_add_signal(event, NULL, SIGTERM, on_signal, NULL);
+	return ret < 0 ? ret : sd_event_add_signal(event, NULL, SIGINT, on_signal, NULL);
+}
+
+/*
+ * An operation that runs is let finish: it may have a PF half way. Nothing is
+ * taken down under the threads that are left; the state is on disk.
+ */
+static _Noreturn void quit(struct service *service)
+{
+	sd_notify(0, "STOPPING=1");
+	pthread_mutex_lock(&service->lock);
+	pthread_mutex_lock(&service->core->books);
+	_exit(0);
+}
+
+static int serve(sd_event *event, struct service *service, const struct options *options,
+		 struct problem *problem)
+{
+	struct listener listener;
+	int ret;
+
+	ret = listener_open(&listener, event, service, options->socket, problem);
+	if (ret)
+		return ret;
+	ret = core_recover(service->core, log_report, NULL, problem);
+	if (!ret) {
+		sd_event_set_watchdog(event, 1);
+		sd_notify(0, "READY=1");
+		ret = sd_event_loop(event);
+	}
+	listener_close(&listener);
+	if (ret >= 0)
+		quit(service);
+	return ret;
+}
+
+static int run(sd_event *event, const struct options *options, struct problem *problem)
+{
+	struct core core = { .config = &options->config, .watch = log_stage };
+	struct service service = { &core, options->uri, PTHREAD_MUTEX_INITIALIZER };
+	struct root root;
+	int ret;
+
+	ret = root_open(options->root, &root);
+	if (ret)
+		return problem_set(problem, ret, "%s: %s", options->root, strerror(-ret));
+	core.root = &root;
+	ret = state_open(options->state, &core.state, problem);
+	if (ret)
+		goto close_root;
+	if (state_was_torn(core.state))
+		fprintf(stderr, SD_NOTICE "the state's last line was cut short and is dropped\n");
+	ret = start_libvirt(&core, options->uri, problem);
+	if (!ret)
+		ret = core_load(&core, problem);
+	if (!ret) {
+		ret = serve(event, &service, options, problem);
+		core_unload(&core);
+	}
+	if (core.conn)
+		virConnectClose(core.conn);
+	state_close(core.state);
+close_root:
+	root_close(&root);
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {
+		.state = "/var/lib/pfkeep",
+		.socket = WIRE_SOCKET,
+		.uri = "qemu:///system",
+		.root = "/",
+		.config = { .vm_type = "kvm",
+			    .emulator = DOCTOR_QEMU,
+			    .image = "/var/lib/pfkeep/pf-vm.qcow2",
+			    .memory_mib = 128,
+			    .agent_ms = 120000,
+			    .driver_ms = 30000 },
+	};
+	struct problem problem = { "" };
+	sd_event *event = NULL;
+	int ret;
+
+	if (parse(argc, argv, &options))
+		return 2;
+	ret = sd_event_default(&event);
+	if (ret >= 0)
+		ret = add_signals(event);
+	if (ret >= 0)
+		ret = run(event, &options, &problem);
+	if (ret < 0 && !*problem.text)
+		problem_set(&problem, ret, "%s", strerror(-ret));
+	if (ret < 0)
+		log_problem(SD_ERR, &problem);
+	sd_event_unref(event);
+	return ret < 0;
+}
