@@ -26,7 +26,9 @@ RUN           = $(BUILD)/tests/run
 RUN_TALLY     = $(if $(TALLY),--tally $(TALLY))
 
 ## check: everything that can be tested here; the last line is the sum
-check: $(BUILD)/tests/run
+check:
+	$(Q)tests/lab/products/bootstrap.sh
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/tests/run
 	@rm -f $(BUILD)/tally
 	@for group in $(CHECK_GROUPS); do \
 		$(MAKE) --no-print-directory check-$$group TALLY=$(BUILD)/tally; \
