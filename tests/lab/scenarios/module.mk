@@ -16,7 +16,7 @@ LAB_PRODUCTS := toolroot image host-pfkeep host-stock payload
 CHECK_LAST += lab
 .PHONY: check-lab lab-ready
 
-lab-ready: $(addprefix $(BUILD)/lab/,products labctl labd lab-agent guest/tsc)
+lab-ready: $(addprefix $(BUILD)/lab/,products labctl labd lab-agent guest/tsc guest/floor.cpio)
 	$(Q)$(BUILD)/lab/products build $(LAB_PRODUCTS)
 
 ## check-lab: the scenarios in the emulated lab (root), or one by SCENARIO=name
