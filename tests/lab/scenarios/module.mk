@@ -11,12 +11,12 @@ $(foreach s,$(SCENARIOS),$(eval $(call program,lab/scenarios/$(s),tests/lab/scen
 
 SCENARIO ?= $(SCENARIOS)
 # What a lab runs on; built or found in the cache.
-LAB_PRODUCTS := toolroot image host-pfkeep host-stock payload
+LAB_PRODUCTS := toolroot image host-pfkeep host-stock payload module-pfkeep
 
 CHECK_LAST += lab
 .PHONY: check-lab lab-ready
 
-lab-ready: $(addprefix $(BUILD)/lab/,products labctl labd lab-agent guest/tsc guest/floor.cpio)
+lab-ready: $(addprefix $(BUILD)/lab/,products labctl labd lab-agent vfio_sriov_client guest/tsc guest/floor.cpio)
 	$(Q)$(BUILD)/lab/products build $(LAB_PRODUCTS)
 
 ## check-lab: the scenarios in the emulated lab (root), or one by SCENARIO=name
