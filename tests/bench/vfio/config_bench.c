@@ -156,7 +156,9 @@ static bool print_figure(struct figure *f)
 	bool good = !f->limited || ratio <= LIMIT;
 
 	printf("%-46s %12.0f %12.0f %7.3f%s\n", f->name, stock, ours, ratio,
-	       !f->limited ? "" : good ? "  ok" : "  ABOVE 1.05");
+	       !f->limited ? ""
+	       : good	   ? "  ok"
+			   : "  ABOVE 1.05");
 	return good;
 }
 

@@ -57,12 +57,13 @@ static void the_module_loads(void **state)
 	free(lab_ctl(&lab, 60, "push", path, "/run/vfio-pci-sriov.ko", NULL));
 	free(lab_ctl(&lab, 60, "push", "build/lab/vfio_sriov_client", "/run/client", NULL));
 	/* the client unloads the module and asks modprobe for it again */
-	free(lab_run(&lab, 60,
-		     "chmod +x /run/client\n"
-		     "modprobe -a vfio-pci vfio_iommu_type1 iommufd\n"
-		     "mkdir -p /run/bin; printf '#!/bin/sh\\nexec insmod /run/vfio-pci-sriov.ko\\n' "
-		     ">/run/bin/modprobe; chmod +x /run/bin/modprobe\n"
-		     "insmod /run/vfio-pci-sriov.ko"));
+	free(lab_run(
+		&lab, 60,
+		"chmod +x /run/client\n"
+		"modprobe -a vfio-pci vfio_iommu_type1 iommufd\n"
+		"mkdir -p /run/bin; printf '#!/bin/sh\\nexec insmod /run/vfio-pci-sriov.ko\\n' "
+		">/run/bin/modprobe; chmod +x /run/bin/modprobe\n"
+		"insmod /run/vfio-pci-sriov.ko"));
 	free(path);
 }
 
