@@ -11,6 +11,7 @@
 #include "hw/pci/pcie.h"
 #include "hw/vfio/pci.h"
 #include "hw/vfio/sriov.h"
+#include "migration/cpr.h"
 #include "qapi/error.h"
 #include "qemu/bitops.h"
 #include "vfio-helpers.h"
@@ -113,6 +114,21 @@ static bool vfio_sriov_probe_bars(VFIOSriov *s, Error **errp)
     return found;
 }
 
+/*
+ * The host doesn't reset a PF on close while its VFs are in use. If our
+ * predecessor was killed, its interrupts are still set up, and ours can't be.
+ */
+static void vfio_sriov_probe_clear_irqs(VFIODevice *vbasedev)
+{
+    if (cpr_is_incoming()) {
+        return;
+    }
+
+    vfio_device_irq_disable(vbasedev, VFIO_PCI_MSIX_IRQ_INDEX);
+    vfio_device_irq_disable(vbasedev, VFIO_PCI_MSI_IRQ_INDEX);
+    vfio_device_irq_disable(vbasedev, VFIO_PCI_INTX_IRQ_INDEX);
+}
+
 bool vfio_sriov_probe(VFIOPCIDevice *vdev, Error **errp)
 {
     PCIDevice *pdev = PCI_DEVICE(vdev);
@@ -140,6 +156,7 @@ bool vfio_sriov_probe(VFIOPCIDevice *vdev, Error **errp)
         return false;
     }
 
+    vfio_sriov_probe_clear_irqs(&vdev->vbasedev);
     vdev->sriov = g_steal_pointer(&s);
     return true;
 }
