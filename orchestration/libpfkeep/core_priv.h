@@ -30,7 +30,7 @@ int core_need_pf(const struct core *core, const struct bdf *bdf, struct record_p
 int core_get_vf(const struct core *core, const struct bdf *pf, uint16_t index,
 		struct record_vf *ret_vf, struct problem *problem);
 /* The VFs that the host has now are as many as expected, and with our driver. */
-int core_take_vfs(struct core *core, const struct bdf *pf, uint16_t vfs, struct problem *problem);
+int core_take_vfs(struct core *core, const struct bdf *bdf, uint16_t vfs, struct problem *problem);
 /* Take VM and VFs away and give the PF back, as far as there is anything. */
 int core_dismantle(struct core *core, const struct record_pf *pf, struct problem *problem);
 

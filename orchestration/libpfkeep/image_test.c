@@ -17,7 +17,7 @@ static char dir[] = "/tmp/image_test.XXXXXX";
 
 static int make_dir(void **state)
 {
-	strcpy(strrchr(dir, '.'), ".XXXXXX");
+	memcpy(strrchr(dir, '.'), ".XXXXXX", 8);
 	return mkdtemp(dir) ? 0 : -1;
 }
 

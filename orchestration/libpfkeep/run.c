@@ -90,7 +90,7 @@ int run_output(char *const *argv, int timeout_ms, char *ret_text, size_t size)
 	CLEANUP(cleanup_close) int in = -1;
 	CLEANUP(cleanup_close) int out = -1;
 	long deadline = now_ms() + timeout_ms;
-	int fds[2], status, ret;
+	int fds[2], status = 0, ret;
 	pid_t pid = -1;
 
 	if (pipe2(fds, O_CLOEXEC))

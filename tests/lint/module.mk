@@ -50,12 +50,12 @@ lint-tidy-reasons:
 
 lint-clang-tidy: $(patsubst %.c,$(BUILD)/lint/%.tidy,$(LINT_SOURCES))
 
-# In tests the analyzer is off: it doesn't know that assert_non_null() doesn't return.
+# With cmocka the analyzer is off: it doesn't know that assert_non_null() ends the test.
 $(BUILD)/lint/%.tidy: %.c .clang-tidy
 	@mkdir -p $(@D)
 	@$(CC) $(LINT_CFLAGS) -MM -MP -MT $@ -MF $(@:.tidy=.d) $<
-	@$(CLANG_TIDY) --quiet $(if $(filter %_test.c,$<),--checks=-clang-analyzer-*) $< -- $(LINT_TIDY_FLAGS) \
-		>$@.log 2>&1 || { grep -v 'warnings\? generated' $@.log; exit 1; }
+	@$(CLANG_TIDY) --quiet $$(grep -q '<cmocka.h>' $< && echo '--checks=-clang-analyzer-*') \
+		$< -- $(LINT_TIDY_FLAGS) >$@.log 2>&1 || { grep -v 'warnings\? generated' $@.log; exit 1; }
 	@mv $@.log $@
 
 lint-cppcheck:

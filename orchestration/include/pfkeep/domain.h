@@ -80,7 +80,7 @@ struct domain_pfvm {
 	const char *uuid;
 	unsigned int memory_mib;
 	const char *emulator;
-	const char *image; /* its disk, qcow2 */
+	const char *image;		       /* its disk, qcow2 */
 	const char *kernel, *initrd, *cmdline; /* NULL: boots from its disk */
 	struct bdf pf;
 	unsigned int spare_buses; /* behind the PF's port, for VFs that lie on another bus */
