@@ -59,7 +59,7 @@ void request_handle(void *data, struct ctl_client *client, json_object *request)
 void events_greeted(void *data);
 void events_qmp(void *data, const char *name, json_object *detail);
 void events_console_line(void *data, const char *line);
-void events_guest(void *data, const char *event);
+void events_guest(void *data, const char *name);
 void events_qemu_exited(void *data);
 void events_timeout(struct loop_source *src, uint32_t mask);
 void events_signal(struct loop_source *src, uint32_t mask);

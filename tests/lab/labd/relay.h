@@ -51,7 +51,7 @@ struct relay {
 };
 
 /* Takes the descriptor over. */
-int relay_open_port(struct loop *loop, struct relay *relay, unsigned int port, int fd);
+int relay_open_port(struct loop *loop, struct relay *relay, unsigned int i, int fd);
 void relay_close(struct relay *relay);
 /* Lend a port as soon as one is free: after the answer the socket is the port. */
 void relay_request(struct relay *relay, struct ctl_client *client);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -51,15 +52,16 @@ static int start_parts(struct labd *labd, struct lab_error *ret_error)
 
 static int start_memory(struct labd *labd, struct lab_error *ret_error)
 {
-	char line[128];
-	unsigned long kib = 0;
+	static const char key[] = "MemAvailable:";
 	FILE *f = fopen("/proc/meminfo", "re");
+	unsigned long kib = 0;
+	char line[128];
 
 	if (!f)
 		return -errno;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %lu kB", &kib) == 1)
-			break;
+	while (!kib && fgets(line, sizeof(line), f))
+		if (strncmp(line, key, sizeof(key) - 1) == 0)
+			kib = strtoul(line + sizeof(key) - 1, NULL, 10);
 	fclose(f);
 	if (kib / 1024 >= labd->spec.ram_mib + START_SPARE_MIB)
 		return 0;
@@ -147,7 +149,7 @@ static int make_channel(int *ret_ours)
 
 static int open_channels(struct labd *labd, struct machine *machine)
 {
-	int ours, err;
+	int ours = -1, err;
 
 	machine->qmp_fd = make_channel(&ours);
 	if (machine->qmp_fd < 0)

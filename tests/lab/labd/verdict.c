@@ -107,20 +107,20 @@ static void judge_timeout(const struct evidence *ev, struct verdict *v)
 	set(v, VERDICT_TIMEOUT, sig ? sig->name : "none", "the lab host was not ready in time");
 }
 
-void verdict_judge(const struct evidence *ev, struct verdict *v)
+void verdict_judge(const struct evidence *ev, struct verdict *ret_verdict)
 {
 	/* Asked to end, QEMU may still have been killed when it was slow at it. */
 	if (ev->requested)
-		set(v, VERDICT_DOWN, "none", "shut down as asked");
-	else if (judge_text("QEMU's log", ev->qemu_log, v) || judge_text("console", ev->console, v))
+		set(ret_verdict, VERDICT_DOWN, "none", "shut down as asked");
+	else if (judge_text("QEMU's log", ev->qemu_log, ret_verdict) || judge_text("console", ev->console, ret_verdict))
 		return;
 	else if (ev->timed_out)
-		judge_timeout(ev, v);
-	else if (judge_signal(ev, v) || judge_exit(ev, v))
+		judge_timeout(ev, ret_verdict);
+	else if (judge_signal(ev, ret_verdict) || judge_exit(ev, ret_verdict))
 		return;
 	else if (ev->reason && strcmp(ev->reason, "guest-reset") == 0)
-		set(v, VERDICT_RESET, "guest-reset", "the lab host was reset");
+		set(ret_verdict, VERDICT_RESET, "guest-reset", "the lab host was reset");
 	else
-		set(v, VERDICT_POWEROFF, ev->reason ? ev->reason : "none",
+		set(ret_verdict, VERDICT_POWEROFF, ev->reason ? ev->reason : "none",
 		    "the lab host switched itself off");
 }

@@ -33,7 +33,7 @@ struct verdict {
 	char text[256];	       /* one line for people */
 };
 
-void verdict_judge(const struct evidence *evidence, struct verdict *ret_verdict);
+void verdict_judge(const struct evidence *ev, struct verdict *ret_verdict);
 const char *verdict_kind_name(enum verdict_kind kind);
 
 #endif

@@ -18,6 +18,7 @@ static int first_line(char *const *argv, char *ret_line, size_t size)
 	ssize_t n;
 	pid_t pid;
 
+	ret_line[0] = '\0';
 	if (pipe(fds) < 0)
 		return -errno;
 	pid = fork();

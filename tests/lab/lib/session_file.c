@@ -42,7 +42,7 @@ int session_push(const char *lab, const char *src, const char *dst, unsigned int
 		 struct lab_error *ret_error)
 {
 	struct session_io io = { .signal_fd = -1, .timeout_ms = timeout_ms };
-	struct stat st;
+	struct stat st = { 0 };
 	int err = 0;
 
 	io.in_fd = open(src, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

@@ -99,39 +99,46 @@ static int start_labd(const struct lab_spec *spec, const struct rundir *dir, int
 	return err;
 }
 
+struct follower {
+	void (*progress)(void *data, const char *text);
+	void *data;
+	struct lab_error *error;
+};
+
+/* 0: go on; 1: the lab is up; -EIO: it failed. */
+static int follow_report(const struct follower *f, json_object *report)
+{
+	const char *text = jsonline_string(report, "progress", NULL);
+	json_object *ok;
+
+	if (text && f->progress)
+		f->progress(f->data, text);
+	if (!json_object_object_get_ex(report, "ok", &ok))
+		return 0;
+	lab_error_set(f->error, "%s", jsonline_string(report, "error", ""));
+	return json_object_get_boolean(ok) ? 1 : -EIO;
+}
+
 /* Follow labd's reports until it says how it went. */
-static int follow(int fd, const struct rundir *dir, void (*progress)(void *data, const char *text),
-		  void *data, struct lab_error *ret_error)
+static int follow(int fd, const struct follower *f)
 {
 	struct jsonline in = { 0 };
-	json_object *report, *ok;
+	json_object *report;
 	char buf[1024];
 	ssize_t n;
 	int ret = 0;
 
-	lab_error_set(ret_error, "the lab's supervisor died (logs in %s)", dir->path);
-	while ((n = read(fd, buf, sizeof(buf))) > 0 || (n < 0 && errno == EINTR)) {
-		if (n > 0 && jsonline_feed(&in, buf, (size_t)n) < 0)
-			break;
-		while ((ret = jsonline_next(&in, &report)) > 0) {
-			const char *text = jsonline_string(report, "progress", NULL);
-
-			if (text && progress)
-				progress(data, text);
-			if (json_object_object_get_ex(report, "ok", &ok)) {
-				ret = json_object_get_boolean(ok) ? 1 : -EIO;
-				lab_error_set(ret_error, "%s",
-					      jsonline_string(report, "error", ""));
-			} else {
-				ret = 0;
-			}
+	while (!ret) {
+		n = read(fd, buf, sizeof(buf));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0 || jsonline_feed(&in, buf, (size_t)n) < 0)
+			ret = -EPIPE;
+		while (!ret && jsonline_next(&in, &report) > 0) {
+			ret = follow_report(f, report);
 			json_object_put(report);
-			if (ret)
-				goto out;
 		}
 	}
-	ret = -EPIPE;
-out:
 	jsonline_free(&in);
 	return ret > 0 ? 0 : ret;
 }
@@ -139,8 +146,9 @@ out:
 int lab_up(const struct lab_spec *spec, void (*progress)(void *data, const char *text), void *data,
 	   struct lab_error *ret_error)
 {
+	struct follower f = { progress, data, ret_error };
 	struct rundir dir;
-	int err, lock, report[2];
+	int err, lock, report[2] = { -1, -1 };
 
 	err = lab_spec_check(spec, ret_error);
 	if (err)
@@ -160,11 +168,14 @@ int lab_up(const struct lab_spec *spec, void (*progress)(void *data, const char 
 	}
 	/* From here on labd alone holds the lock. */
 	close(lock);
-	if (!err)
-		err = follow(report[0], &dir, progress, data, ret_error);
+	if (!err) {
+		lab_error_set(ret_error, "the lab's supervisor died (logs in %s)", dir.path);
+		err = follow(report[0], &f);
+	}
 	if (err)
 		rundir_wait_gone(&dir);
-	close(report[0]);
+	if (report[0] >= 0)
+		close(report[0]);
 	rundir_close(&dir);
 	return err;
 }
