@@ -57,8 +57,12 @@ static void add_board(struct argv *argv, const struct machine *m)
 	add(argv, m->kvm ? "kvm" : "tcg,thread=multi");
 	add(argv, "-cpu");
 	add(argv, m->kvm ? "host" : "EPYC");
+	/*
+	 * A socket each: CPUID is then the same for any number of them, and what
+	 * libvirt remembers of its QEMUs, which is keyed by it, holds.
+	 */
 	add(argv, "-smp");
-	add(argv, "%u", m->spec->cpus);
+	add(argv, "%u,sockets=%u", m->spec->cpus, m->spec->cpus);
 	add(argv, "-m");
 	add(argv, "%u", m->spec->ram_mib);
 	add(argv, "-device");

@@ -82,6 +82,17 @@ static void tcg_runs_each_cpu_in_its_thread_at_the_measured_rate(void **state)
 	machine_argv_free(argv);
 }
 
+static void cpuid_does_not_tell_how_many_cpus_there_are(void **state)
+{
+	struct lab_spec spec = spec_with(0);
+	char **argv;
+
+	spec.cpus = 6;
+	argv = build(&spec, false, 0);
+	assert_int_equal(count(argv, "-smp", "6,sockets=6"), 1);
+	machine_argv_free(argv);
+}
+
 static void under_kvm_the_rate_is_kvms_affair(void **state)
 {
 	struct lab_spec spec = spec_with(0);
@@ -182,6 +193,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tcg_runs_each_cpu_in_its_thread_at_the_measured_rate),
+		cmocka_unit_test(cpuid_does_not_tell_how_many_cpus_there_are),
 		cmocka_unit_test(under_kvm_the_rate_is_kvms_affair),
 		cmocka_unit_test(each_pf_has_a_root_port_of_its_own),
 		cmocka_unit_test(two_pfs_of_a_kind_share_nothing),

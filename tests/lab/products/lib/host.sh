@@ -27,7 +27,7 @@ warm_host()
 	fi
 	step "first boot"
 	inside qemu-system-x86_64 -nodefaults -no-reboot -display none -accel tcg,thread=multi \
-		-cpu EPYC -M q35,kernel-irqchip=split -smp 2 -m 2048 \
+		-cpu EPYC -M q35,kernel-irqchip=split -smp 2,sockets=2 -m 2048 \
 		-device intel-iommu,intremap=on,caching-mode=off \
 		-kernel /build/kernel/vmlinuz -initrd /build/kernel/initrd.img \
 		-append "console=ttyS0 rw no_timer_check panic=-1 systemd.wants=lab-prewarm.service" \
