@@ -13,8 +13,6 @@
 #include "tests/lab/products/aptsrc.h"
 #include "tests/lab/products/aptver.h"
 
-extern char **environ;
-
 char *aptver_config(const struct store *s)
 {
 	return store_path(s, "apt/apt.conf");
