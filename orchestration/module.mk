@@ -81,3 +81,4 @@ $(eval $(call program,bin/pfkeep-hook,$(H)/main.c $(H)/hook.c $(L)/wire.c $(ORCH
 $(eval $(call unit_test,orch_daemon,$(sort $(D)/daemon_test.c $(H)/hook.c $(ORCH_CLI) $(ORCH_ALL) $(ORCH_TESTING)),\
 	$(ORCH_PKGS)))
 $(BUILD)/tests/orch_daemon: | $(BUILD)/bin/pfkeepd
+$(eval $(call unit_test,orch_manual,$(sort $(C)/manual_test.c $(ORCH_CLI) $(ORCH_ALL)),$(ORCH_PKGS)))
