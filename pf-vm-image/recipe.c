@@ -176,6 +176,17 @@ static const char pci_rules[] =
 	"RUN+=\"/bin/sh -c 'echo $kernel >/sys/bus/pci/drivers_probe'\"\n"
 	"LABEL=\"pf_vm_end\"\n";
 
+/*
+ * Coldplug of what a PF VM has a use for, the agent's port first: the hundreds of
+ * other devices (ttys, CPUs, ACPI) would only take its time.
+ */
+static const char trigger_conf[] =
+	"[Service]\n"
+	"ExecStart=\n"
+	"ExecStart=-udevadm trigger --action=add --subsystem-match=virtio-ports\n"
+	"ExecStart=-udevadm trigger --action=add --subsystem-match=pci --subsystem-match=virtio "
+	"--subsystem-match=net --subsystem-match=nvme --subsystem-match=block\n";
+
 static const char journald_conf[] = "[Journal]\n"
 				    "Storage=volatile\n"
 				    "RuntimeMaxUse=4M\n"
@@ -200,6 +211,7 @@ static const struct {
 	{ UNIT_DIR "pf-vm.target", pf_vm_target },
 	{ UNIT_DIR "pf-vm-boot.service", boot_unit },
 	{ UNIT_DIR "qemu-guest-agent.service", agent_unit },
+	{ UNIT_DIR "systemd-udev-trigger.service.d/pf-vm.conf", trigger_conf },
 };
 
 /* The agent shuts down with /sbin/shutdown, which is systemctl by another name. */
