@@ -156,7 +156,8 @@ static const char boot_unit[] =
 /*
  * A PF is ready when its driver is bound: built-in drivers are before udev
  * starts (seen at "add"), modules later ("bind"). VFs get no driver of their
- * own: autoprobe is off before they exist, and pci-stub takes them by name.
+ * own: autoprobe is off before they exist, and pci-stub takes them by name. The
+ * kernel links a VF to its PF after "add" and says "change" then.
  */
 static const char pci_rules[] =
 	"SUBSYSTEM!=\"pci\", GOTO=\"pf_vm_end\"\n"
@@ -171,7 +172,8 @@ static const char pci_rules[] =
 	"ENV{pf_vm.vfs}==\"[1-9]*\", ATTR{sriov_numvfs}=\"$env{pf_vm.vfs}\"\n"
 	"GOTO=\"pf_vm_end\"\n"
 	"LABEL=\"pf_vm_vf\"\n"
-	"ACTION==\"add\", ATTR{driver_override}=\"pci-stub\", RUN{builtin}+=\"kmod load "
+	"ACTION==\"add|change\", DRIVER!=\"pci-stub\", ATTR{driver_override}=\"pci-stub\", "
+	"RUN{builtin}+=\"kmod load "
 	"pci-stub\", "
 	"RUN+=\"/bin/sh -c 'echo $kernel >/sys/bus/pci/drivers_probe'\"\n"
 	"LABEL=\"pf_vm_end\"\n";
