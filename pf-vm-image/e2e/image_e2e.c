@@ -254,15 +254,11 @@ static void expect_in_vm(struct qga *q, const char *line, const char *wanted)
 static long number_in_vm(struct qga *q, const char *line)
 {
 	char *out = in_vm(q, line);
-<<<<<<< HEAD
 	char *end;
 	long n = strtol(out, &end, 10);
 
 	if (end == out)
 		fail_msg("%s: '%s' is no number", line, out);
-=======
-	long n = strtol(out, NULL, 10);
->>>>>>> a479b38 (lint: the tree passes)
 
 	free(out);
 	return n;
