@@ -2,6 +2,7 @@
 #include "tests/lab/harness/lab.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,6 +73,18 @@ static int ctl_argv(struct lab *lab, unsigned int timeout_s, const char *const a
 	return ret;
 }
 
+/* Runs lie beside labctl, not beside this program. */
+static void use_the_runs_of_labctl(void)
+{
+	char dir[PATH_MAX], path[PATH_MAX + 4];
+
+	if (!realpath(labctl_path(), dir) || !strrchr(dir, '/'))
+		return;
+	*strrchr(dir, '/') = '\0';
+	snprintf(path, sizeof(path), "%s/run", dir);
+	setenv("PFKEEP_RUN", path, 0);
+}
+
 int lab_up(struct lab *lab, const struct lab_options *options)
 {
 	const char *argv[LABCTL_ARGS_MAX] = { labctl_path(), "up",	 "--name",
@@ -98,6 +111,7 @@ int lab_up(struct lab *lab, const struct lab_options *options)
 		argv[n++] = options->ram_gib;
 	}
 	lab->up = true;
+	use_the_runs_of_labctl();
 
 	int ret = ctl_argv(lab, UP_TIMEOUT_S, argv, &r);
 	bool ok = !ret && r.status == 0;
