@@ -97,6 +97,8 @@ static const char *const removed[] = {
 	"/etc/fstab",
 	"/etc/hostname",
 	"/etc/machine-id",
+	"/etc/nvme/hostid",
+	"/etc/nvme/hostnqn",
 	"/etc/.pwd.lock",
 	"/etc/passwd-",
 	"/etc/group-",
