@@ -103,6 +103,7 @@ char *lab_wait_end(struct lab *lab, unsigned int timeout_s)
 	if (!ret)
 		ret = rundir_read(&client.dir, RUNDIR_CONSOLE, &console);
 	client_close(&client);
+	lab->up = lab->up && ret;
 	if (ret)
 		fail_msg("the end of the lab host: %s", strerror(-ret));
 	return console;
