@@ -9,30 +9,30 @@ PF_IMAGE_LIB := $(PF_IMAGE_PURE) $(addprefix pf-vm-image/,appliance.c appliance_
 	root.c run.c scratch.c vendor.c verify.c) $(addprefix tests/lab/products/,aptsrc.c progress.c)
 PF_IMAGE_COMMANDS := $(addprefix pf-vm-image/,pf-image.c command.c command_build.c command_customize.c \
 	command_inspect.c command_verify.c)
-PF_IMAGE_PKGS := libguestfs libarchive libkmod json-c libcrypto
+PF_IMAGE_PKGS := libguestfs libarchive libkmod json-c nettle
 
 $(eval $(call program,pf-vm-image/pf-image,$(PF_IMAGE_COMMANDS) $(PF_IMAGE_LIB),$(PF_IMAGE_PKGS)))
 $(eval $(call program,pf-vm-image/pf-init,pf-vm-image/initrd/pf-init.c,,-static))
 $(BUILD)/pf-vm-image/pf-image: | $(BUILD)/pf-vm-image/pf-init
 
 $(eval $(call unit_test,pf_image_tree,pf-vm-image/tree_test.c pf-vm-image/tree.c \
-	$(PF_IMAGE_BASE),libarchive libcrypto))
+	$(PF_IMAGE_BASE),libarchive nettle))
 $(eval $(call unit_test,pf_image_manifest,$(addprefix pf-vm-image/,manifest_test.c manifest.c tree.c) \
-	$(PF_IMAGE_BASE),libarchive json-c libcrypto))
+	$(PF_IMAGE_BASE),libarchive json-c nettle))
 $(eval $(call unit_test,pf_image_contents,$(addprefix pf-vm-image/,contents_test.c drivers.c packages.c \
-	sbom.c) $(PF_IMAGE_BASE),json-c libcrypto))
+	sbom.c) $(PF_IMAGE_BASE),json-c nettle))
 $(eval $(call unit_test,pf_image_closure,$(addprefix pf-vm-image/,closure_test.c closure.c) \
-	$(PF_IMAGE_BASE),libcrypto))
+	$(PF_IMAGE_BASE),nettle))
 $(eval $(call unit_test,pf_image_outputs,$(addprefix pf-vm-image/,outputs_test.c closure.c disk.c \
-	files.c initrd.c manifest.c run.c scratch.c tree.c) $(PF_IMAGE_BASE),libarchive json-c libcrypto))
+	files.c initrd.c manifest.c run.c scratch.c tree.c) $(PF_IMAGE_BASE),libarchive json-c nettle))
 $(eval $(call unit_test,pf_image_command,$(addprefix pf-vm-image/,command_test.c command.c run.c) \
-	$(PF_IMAGE_BASE),libcrypto))
+	$(PF_IMAGE_BASE),nettle))
 $(eval $(call unit_test,pf_image_vendor,$(addprefix pf-vm-image/,vendor_test.c debian.c files.c \
 	manifest.c run.c scratch.c tree.c vendor.c) tests/lab/products/aptsrc.c $(PF_IMAGE_BASE),libarchive \
-	libkmod json-c libcrypto))
+	libkmod json-c nettle))
 
 $(eval $(call program,tests/pf_image_e2e,$(addprefix pf-vm-image/,e2e/image_e2e.c e2e/qga.c e2e/vm.c files.c \
-	manifest.c run.c scratch.c tree.c) $(PF_IMAGE_BASE),libarchive json-c libcrypto cmocka))
+	manifest.c run.c scratch.c tree.c) $(PF_IMAGE_BASE),libarchive json-c nettle cmocka))
 .PHONY: check-image
 ## check-image: builds, changes and boots a PF VM's image; root, network, some minutes
 check-image: $(BUILD)/tests/run $(BUILD)/tests/pf_image_e2e $(BUILD)/pf-vm-image/pf-image

@@ -2,13 +2,13 @@
 PRODUCTS_LIB := $(addprefix tests/lab/products/,aptsrc.c aptver.c build.c catalog.c hash.c key.c \
 	manifest.c problem.c progress.c run.c sandbox.c store.c)
 
-$(eval $(call program,lab/products,tests/lab/products/products.c $(PRODUCTS_LIB),json-c libcrypto))
+$(eval $(call program,lab/products,tests/lab/products/products.c $(PRODUCTS_LIB),json-c nettle))
 
 PRODUCTS_TESTED := $(PRODUCTS_LIB) tests/lab/products/testbed.c
-$(eval $(call unit_test,products_aptsrc,tests/lab/products/aptsrc_test.c $(PRODUCTS_TESTED),libcrypto))
-$(eval $(call unit_test,products_build,tests/lab/products/build_test.c $(PRODUCTS_TESTED),libcrypto))
-$(eval $(call unit_test,products_key,tests/lab/products/key_test.c $(PRODUCTS_TESTED),libcrypto))
-$(eval $(call unit_test,products_store,tests/lab/products/store_test.c $(PRODUCTS_TESTED),libcrypto))
+$(eval $(call unit_test,products_aptsrc,tests/lab/products/aptsrc_test.c $(PRODUCTS_TESTED),nettle))
+$(eval $(call unit_test,products_build,tests/lab/products/build_test.c $(PRODUCTS_TESTED),nettle))
+$(eval $(call unit_test,products_key,tests/lab/products/key_test.c $(PRODUCTS_TESTED),nettle))
+$(eval $(call unit_test,products_store,tests/lab/products/store_test.c $(PRODUCTS_TESTED),nettle))
 
 .PHONY: setup products
 
