@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "tests/run/clock.h"
 #include "tests/run/runner.h"
 
 #define ARGS_MAX 16
@@ -256,8 +257,12 @@ static void timeout_ends_the_daemons_too_and_only_these(void **state)
 {
 	struct scratch *scratch = *state;
 	pid_t bystander = start_bystander();
+	long long start = clock_ms();
 
-	assert_int_equal(RUN(scratch, "--timeout", "1", probe(scratch, "hang")), 1);
+	assert_int_equal(RUN(scratch, "--timeout", "1", "--grace", "60", probe(scratch, "hang")),
+			 1);
+	/* SIGTERM did it: nobody waited for the grace to be over */
+	assert_true(clock_ms() - start < 50000);
 	assert_gone(announced_pid(scratch));
 	assert_spared(bystander);
 	assert_says(scratch, "not done after 1 s");

@@ -171,6 +171,27 @@ static void udp_without_checksum_is_taken(void **state)
 	assert_false(frame.checksum_bad);
 }
 
+/* 0 on the wire means "none": a sum that comes out as 0 is sent as 0xffff. */
+static void udp_checksum_is_never_sent_as_none(void **state)
+{
+	uint8_t data[FRAME_MAX], payload[2];
+	unsigned int all_ones = 0;
+	struct frame frame;
+
+	for (unsigned int i = 0; i < 0x10000; i++) {
+		int len;
+
+		payload[0] = (uint8_t)(i >> 8);
+		payload[1] = (uint8_t)i;
+		len = frame_build_udp(data, sizeof(data), &path, payload, sizeof(payload));
+		assert_true(data[40] || data[41]);
+		all_ones += data[40] == 0xff && data[41] == 0xff;
+		assert_int_equal(frame_parse(data, (size_t)len, &frame), 0);
+		assert_false(frame.checksum_bad);
+	}
+	assert_true(all_ones > 0);
+}
+
 static void every_cut_of_a_frame_is_refused_or_understood(void **state)
 {
 	struct frame_path tagged = path;
@@ -322,6 +343,7 @@ int main(void)
 		cmocka_unit_test(echo_reply_answers_a_real_ping),
 		cmocka_unit_test(damaged_payload_is_a_bad_checksum),
 		cmocka_unit_test(udp_without_checksum_is_taken),
+		cmocka_unit_test(udp_checksum_is_never_sent_as_none),
 		cmocka_unit_test(every_cut_of_a_frame_is_refused_or_understood),
 		cmocka_unit_test(lengths_that_lie_are_refused),
 		cmocka_unit_test(bad_ipv4_header_checksum_is_refused),

@@ -376,6 +376,26 @@ static void flow_survives_a_peer_that_goes_and_comes_back(void **state)
 	assert_int_equal(station_counts(bench->station).link.disconnects, 1);
 }
 
+static void half_a_frame_of_a_peer_that_went_is_forgotten(void **state)
+{
+	struct bench *bench = *state;
+	struct station_flow_config config = echo_flow(1000, 5);
+
+	assert_int_equal(connect_guest(bench), 0);
+	assert_int_equal(send(bench->guest.fd,
+			      "\0\0\0\x3c"
+			      "half",
+			      8, 0),
+			 8);
+	UNTIL(bench, station_is_up(bench->station));
+	close(bench->guest.fd);
+	bench->guest.fd = -1;
+	UNTIL(bench, !station_is_up(bench->station));
+	assert_int_equal(connect_guest(bench), 0);
+	assert_int_equal(run_flow(bench, &config)->received, 5);
+	assert_int_equal(station_counts(bench->station).link.protocol_errors, 0);
+}
+
 static void second_peer_waits_for_the_first_to_go(void **state)
 {
 	struct bench *bench = *state;
@@ -546,6 +566,7 @@ int main(void)
 		PAIR(flow_on_a_vlan_reaches_it_and_no_other),
 		PAIR(frames_that_a_guest_sends_are_counted),
 		LISTENER(flow_survives_a_peer_that_goes_and_comes_back),
+		LISTENER(half_a_frame_of_a_peer_that_went_is_forgotten),
 		LISTENER(second_peer_waits_for_the_first_to_go),
 		PAIR(impossible_length_drops_the_peer),
 		PAIR(frame_that_comes_in_pieces_is_put_together),
