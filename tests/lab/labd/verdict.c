@@ -112,7 +112,8 @@ void verdict_judge(const struct evidence *ev, struct verdict *ret_verdict)
 	/* Asked to end, QEMU may still have been killed when it was slow at it. */
 	if (ev->requested)
 		set(ret_verdict, VERDICT_DOWN, "none", "shut down as asked");
-	else if (judge_text("QEMU's log", ev->qemu_log, ret_verdict) || judge_text("console", ev->console, ret_verdict))
+	else if (judge_text("QEMU's log", ev->qemu_log, ret_verdict) ||
+		 judge_text("console", ev->console, ret_verdict))
 		return;
 	else if (ev->timed_out)
 		judge_timeout(ev, ret_verdict);
