@@ -32,7 +32,7 @@ int scratch_publish(struct scratch *s, const char *output, struct problem *p);
  * Whether what is at output, if anything, may be replaced: -EEXIST if it is no
  * image, -EBUSY if a QEMU has its disk open.
  */
-int scratch_check_output(const char *image, struct problem *p);
+int scratch_check_output(const char *output, struct problem *p);
 
 int scratch_remove_tree(const char *path);
 

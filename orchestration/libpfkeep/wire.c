@@ -22,6 +22,7 @@ static int parse(const char *text, struct json_object **ret_message)
 	if (!tok)
 		return -ENOMEM;
 	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): read_text() fails with an errno, never 0 */
 	message = json_tokener_parse_ex(tok, text, (int)strlen(text) + 1);
 	whole = json_tokener_get_error(tok) == json_tokener_success;
 	json_tokener_free(tok);

@@ -67,7 +67,7 @@ enum command_status command_vf_set(const struct command_input *input)
 /* VF DOMAIN, or --pf BDF DOMAIN */
 enum command_status command_vf_assign(const struct command_input *input)
 {
-	struct json_object *parameters, *answer;
+	struct json_object *parameters = NULL, *answer;
 	enum command_status status;
 	struct problem problem;
 	struct bdf pf;
@@ -101,7 +101,7 @@ enum command_status command_vf_assign(const struct command_input *input)
 
 enum command_status command_vf_unassign(const struct command_input *input)
 {
-	struct json_object *parameters;
+	struct json_object *parameters = NULL;
 	enum command_status status;
 
 	status = vf_parameters(input, &parameters);

@@ -144,7 +144,7 @@ int proc_run(const char *const argv[], unsigned int timeout_s, struct proc_resul
 	streams[0].fd = out[0];
 	streams[1].fd = err[0];
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	ret = pidfd < 0 ? -errno : collect(pidfd, streams, now_ms() + timeout_s * 1000ll);
+	ret = pidfd < 0 ? -errno : collect(pidfd, streams, now_ms() + timeout_s * 1000LL);
 	ret = finish(pid, ret, &ret_result->status);
 	ret_result->out = streams[0].text ? streams[0].text : strdup("");
 	ret_result->err = streams[1].text ? streams[1].text : strdup("");

@@ -67,7 +67,7 @@ static bool is_ready(struct json_object *object, int64_t boots)
 
 void lab_wait_boot(struct lab *lab, unsigned int boots, unsigned int timeout_s)
 {
-	int64_t deadline = now_ms() + timeout_s * 1000ll;
+	int64_t deadline = now_ms() + timeout_s * 1000LL;
 	struct json_object *object;
 	struct client client;
 	bool ready = false;
@@ -88,7 +88,7 @@ void lab_wait_boot(struct lab *lab, unsigned int boots, unsigned int timeout_s)
 
 char *lab_wait_end(struct lab *lab, unsigned int timeout_s)
 {
-	int64_t deadline = now_ms() + timeout_s * 1000ll;
+	int64_t deadline = now_ms() + timeout_s * 1000LL;
 	struct json_object *object;
 	struct client client;
 	char *console;
