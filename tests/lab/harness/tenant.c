@@ -61,12 +61,12 @@ void tenant_start(struct lab *lab, const struct tenant *tenant)
 char *tenant_wait(struct lab *lab, const struct tenant *tenant, unsigned int timeout_s,
 		  const char *mark)
 {
-	char *line =
-		lab_run(lab, timeout_s + 5,
-			"timeout %u tail -n +1 -f " CONSOLES "/%s.log | grep -a -m1 '%s' || "
-			"{ echo \"%s: no '%s' in %u s; its console ends:\" >&2; "
-			"tail -n 30 " CONSOLES "/%s.log >&2; virsh list --all >&2; exit 1; }",
-			timeout_s, tenant->name, mark, tenant->name, mark, timeout_s, tenant->name);
+	char *line = lab_run(
+		lab, timeout_s + 5,
+		"timeout %u tail -n +1 -F " CONSOLES "/%s.log 2>/dev/null | grep -a -m1 '%s' || "
+		"{ echo \"%s: no '%s' in %u s; its console ends:\" >&2; "
+		"tail -n 30 " CONSOLES "/%s.log >&2; virsh list --all >&2; exit 1; }",
+		timeout_s, tenant->name, mark, tenant->name, mark, timeout_s, tenant->name);
 	char *rest = lab_field(line, mark);
 
 	free(line);

@@ -109,9 +109,11 @@ int artifacts_find(const char *kernel, struct artifacts *ret_artifacts, struct l
 		err = find_file(product, "modules.img", a->modules, ret_error);
 	if (!err)
 		err = find_file(host, "disk.img", a->root, ret_error);
+	/* Without the agent in it, nobody would ever say that the lab host is up. */
+	if (!err)
+		err = find_file("payload", "payload.img", a->payload, ret_error);
 	if (err)
 		return err;
-	find_optional("payload", "payload.img", a->payload);
 	find_optional("qemu", "qemu.img", a->qemu);
 	return find_optional("image", "disk.img", a->tools);
 }
