@@ -313,6 +313,21 @@ static void plain_program_is_one_test(void **state)
 	assert_string_equal(last_line(scratch), "1 passed, 1 failed");
 }
 
+/* Once: what was shown as it came isn't shown again when the program fails. */
+static void followed_output_is_shown_once_as_it_comes(void **state)
+{
+	struct scratch *scratch = *state;
+	const char *text = "a line from the test\n", *first;
+
+	assert_int_equal(RUN(scratch, "--follow", probe(scratch, "fail")), 1);
+	first = strstr(scratch->output, text);
+	assert_non_null(first);
+	assert_non_null(strstr(first + 1, text)); /* two tests print it */
+	assert_null(strstr(strstr(first + 1, text) + 1, text));
+	assert_true(first < strstr(scratch->output, "FAILED run_probe"));
+	assert_string_equal(last_line(scratch), "2 passed, 1 failed");
+}
+
 static void program_may_be_given_a_name(void **state)
 {
 	struct scratch *scratch = *state;
@@ -417,6 +432,7 @@ int main(void)
 		TEST(interrupt_ends_the_children_and_counts_what_ran),
 		TEST(process_left_behind_is_ended_and_a_failure),
 		TEST(plain_program_is_one_test),
+		TEST(followed_output_is_shown_once_as_it_comes),
 		TEST(program_may_be_given_a_name),
 		TEST(log_dir_keeps_the_output),
 		TEST(groups_are_summed_under_one_line),

@@ -91,6 +91,10 @@ static void end_of_line(struct run *run)
 
 	run->line[run->line_len] = '\0';
 	run->line_len = 0;
+	if (run->program->line)
+		run->program->line(run->program->tick_arg, run->line);
+	if (run->program->plain)
+		return;
 	event = tap_line(&run->tap, run->line);
 	if (event == TAP_PASSED || event == TAP_FAILED || event == TAP_SKIPPED)
 		run->program->tick(run->program->tick_arg, run->tap.last);
@@ -100,8 +104,6 @@ static void end_of_line(struct run *run)
 static void take_output(struct run *run, const char *data, size_t len)
 {
 	log_output(run, data, len);
-	if (run->program->plain)
-		return;
 	for (size_t i = 0; i < len; i++) {
 		if (data[i] == '\n')
 			end_of_line(run);

@@ -17,7 +17,8 @@ struct program {
 	int grace_ms;				   /* to clean up, between SIGTERM and SIGKILL */
 	FILE *log;				   /* takes all output; read back on failure */
 	void (*tick)(void *arg, const char *last); /* about once a second, and on results */
-	void *tick_arg;
+	void (*line)(void *arg, const char *line); /* each line of its output, or NULL */
+	void *tick_arg;				   /* for both */
 };
 
 struct program_result {

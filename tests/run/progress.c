@@ -98,6 +98,14 @@ void progress_result(struct progress *progress, const struct program_result *res
 	fflush(progress->out);
 }
 
+void progress_line(struct progress *progress, const char *line)
+{
+	progress_clear(progress);
+	fprintf(progress->out, "%s\n", line);
+	fflush(progress->out);
+	progress->said_ms = clock_ms();
+}
+
 void progress_output(struct progress *progress, FILE *log)
 {
 	char data[16384], end = '\n';

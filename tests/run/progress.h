@@ -24,6 +24,9 @@ void progress_program(struct progress *progress, const char *name);
 void progress_tick(struct progress *progress, const char *last);
 void progress_result(struct progress *progress, const struct program_result *result);
 
+/* One line that the program that runs has just printed. */
+void progress_line(struct progress *progress, const char *line);
+
 /* Prints the whole output of a program that failed. */
 void progress_output(struct progress *progress, FILE *log);
 

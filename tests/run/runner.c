@@ -23,13 +23,14 @@ struct options {
 	const char *tally;
 	const char *sum;
 	bool plain;
+	bool follow;
 	int timeout_s;
 	int grace_s;
 };
 
 static const char usage[] =
 	"usage: run [--title T] [--timeout S] [--grace S] [--log-dir D] [--tally FILE] [--plain]\n"
-	"           -- PROGRAM...\n"
+	"           [--follow] -- PROGRAM...\n"
 	"       run --sum FILE [--] [GROUP...]\n"
 	"\n"
 	"Runs each cmocka program and counts its tests. A PROGRAM may hold arguments, parted\n"
@@ -41,6 +42,7 @@ static const char usage[] =
 	"  --grace S      seconds it has to clean up after SIGTERM (default: 10)\n"
 	"  --log-dir D    keep each program's output in D/NAME.log\n"
 	"  --plain        the programs aren't cmocka's: exit status 0 is one test passed\n"
+	"  --follow       show their output as it comes, not only of those that failed\n"
 	"  --tally FILE   add the counts to FILE as a group named T; the closing line is left\n"
 	"                 to --sum\n"
 	"  --sum FILE     print the closing line of all groups in FILE; a GROUP that FILE\n"
@@ -62,15 +64,11 @@ static int parse_seconds(const char *name, const char *text, int *ret_seconds)
 }
 
 static const struct option long_options[] = {
-	{ "title", required_argument, NULL, 't' },
-	{ "timeout", required_argument, NULL, 's' },
-	{ "grace", required_argument, NULL, 'g' },
-	{ "log-dir", required_argument, NULL, 'l' },
-	{ "tally", required_argument, NULL, 'a' },
-	{ "sum", required_argument, NULL, 'u' },
-	{ "plain", no_argument, NULL, 'p' },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+	{ "title", required_argument, NULL, 't' }, { "timeout", required_argument, NULL, 's' },
+	{ "grace", required_argument, NULL, 'g' }, { "log-dir", required_argument, NULL, 'l' },
+	{ "tally", required_argument, NULL, 'a' }, { "sum", required_argument, NULL, 'u' },
+	{ "plain", no_argument, NULL, 'p' },	   { "follow", no_argument, NULL, 'f' },
+	{ "help", no_argument, NULL, 'h' },	   { NULL, 0, NULL, 0 },
 };
 
 /* Returns 0, -EINVAL when the complaint is printed, or 1 when help was asked for. */
@@ -95,6 +93,9 @@ static int parse_option(struct options *options, int c)
 		return 0;
 	case 'p':
 		options->plain = true;
+		return 0;
+	case 'f':
+		options->follow = true;
 		return 0;
 	case 'h':
 		fputs(usage, stdout);
@@ -145,6 +146,11 @@ static void tick(void *arg, const char *last)
 	progress_tick(arg, last);
 }
 
+static void show_line(void *arg, const char *line)
+{
+	progress_line(arg, line);
+}
+
 static int run_one(const struct options *options, struct progress *progress, int signals,
 		   const char *command, struct program_result *ret_result)
 {
@@ -154,6 +160,7 @@ static int run_one(const struct options *options, struct progress *progress, int
 		.timeout_s = options->timeout_s,
 		.grace_ms = options->grace_s * 1000,
 		.tick = tick,
+		.line = options->follow ? show_line : NULL,
 		.tick_arg = progress,
 	};
 	char name[64];
@@ -168,7 +175,7 @@ static int run_one(const struct options *options, struct progress *progress, int
 	if (r < 0)
 		goto out;
 	progress_result(progress, ret_result);
-	if (ret_result->counts.failed)
+	if (ret_result->counts.failed && !options->follow)
 		progress_output(progress, program.log);
 	if (ret_result->reason[0])
 		fprintf(progress->out, "%s: %s\n", name, ret_result->reason);
