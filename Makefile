@@ -42,6 +42,28 @@ check-unit: $(BUILD)/tests/run $(UNIT_TESTS)
 check-fuzz: $(BUILD)/tests/run $(FUZZERS)
 	$(Q)$(RUN) --title fuzz $(RUN_TALLY) --plain -- $(FUZZ_COMMANDS)
 
+# Campaigns that are too long for `make check`. A room says `SOAK += NAME` in its
+# module.mk and has a target soak-NAME whose runner has --title NAME, --follow,
+# --timeout and $(RUN_TALLY). COUNT is how many rounds each makes; every campaign
+# has a default of its own: $(or $(COUNT),200).
+SOAK += fuzz
+
+.PHONY: soak $(SOAK:%=soak-%)
+## soak: the long campaigns (hours), each soak-NAME, or some by SOAK="NAME..."
+soak:
+	$(Q)tests/lab/products/bootstrap.sh
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/tests/run
+	@rm -f $(BUILD)/soak-tally
+	@for name in $(SOAK); do \
+		$(MAKE) --no-print-directory soak-$$name TALLY=$(BUILD)/soak-tally; \
+	done; $(RUN) --sum $(BUILD)/soak-tally -- $(SOAK)
+
+## soak-fuzz: every fuzzer for COUNT (1000000) runs, from a new seed
+soak-fuzz: FUZZ_RUNS = $(or $(COUNT),1000000)
+soak-fuzz: FUZZ_SEED = 0
+soak-fuzz: $(BUILD)/tests/run $(FUZZERS)
+	$(Q)$(RUN) --title fuzz $(RUN_TALLY) --plain --timeout 3600 -- $(FUZZ_COMMANDS)
+
 ## clean: remove build/ (the cache outside the tree stays)
 clean:
 	rm -rf $(BUILD)
