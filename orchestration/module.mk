@@ -58,8 +58,9 @@ $(eval $(call fuzzer,orch_domain_fuzz,tests/fuzz/orch_domain_fuzz.c $(ORCH_DOMAI
 $(eval $(call fuzzer,orch_state_fuzz,tests/fuzz/orch_state_fuzz.c $(ORCH_STATE) $(ORCH_NAMES),4096,\
 	json-c,-dict=tests/fuzz/orch_state.dict))
 
-ORCH_CORE := $(addprefix $(L)/,core.c core_adopt.c core_assign.c core_recover.c image.c owner.c record.c stages.c \
-	view.c virt.c)
+ORCH_CORE := $(addprefix $(L)/,core.c core_adopt.c core_assign.c core_claim.c core_recover.c \
+	core_tenant.c image.c \
+	owner.c record.c stages.c view.c virt.c)
 ORCH_ALL  := $(sort $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR) $(ORCH_STATE) $(ORCH_DOMAIN) $(ORCH_DRIVER) \
 	$(ORCH_AGENT) $(ORCH_CORE))
 ORCH_PKGS := libpci libvirt libvirt-qemu json-c libxml-2.0

@@ -10,7 +10,7 @@
 #include "pfkeep/base64.h"
 #include "pfkeep/cleanup.h"
 
-#define COMMAND_TIMEOUT_S 10
+#define COMMAND_TIMEOUT_S 30 /* making VFs takes seconds, of some hardware */
 #define POLL_FIRST_MS	  2
 #define POLL_LAST_MS	  50
 #define SYSFS_PCI	  "/sys/bus/pci/devices/"

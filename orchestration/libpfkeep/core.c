@@ -7,6 +7,7 @@
 #include "pfkeep/cleanup.h"
 #include "pfkeep/driver.h"
 #include "pfkeep/guest.h"
+#include "pfkeep/token.h"
 #include "pfkeep/virt.h"
 
 static int load_pf(void *data, const struct record_pf *pf, struct problem *problem)
@@ -28,7 +29,9 @@ int core_load(struct core *core, struct problem *problem)
 	int ret;
 
 	pthread_mutex_init(&core->books, NULL);
-	ret = owner_new(&core->owners);
+	ret = token_prepare(core->root, problem);
+	if (!ret)
+		ret = owner_new(&core->owners);
 	if (!ret)
 		ret = record_each(core->state, load_pf, load_vf, core, problem);
 	if (!ret)
@@ -188,6 +191,17 @@ int core_get_vf(const struct core *core, const struct bdf *pf, uint16_t index,
 	return ret ? problem_set(problem, ret, "%s/%u: its record is damaged", name, index) : 0;
 }
 
+/* A VF that is held keeps the token by which its owner may have to open it again. */
+static int take_vf(struct core *core, const struct bdf *pf, const struct pci_vf *vf,
+		   struct problem *problem)
+{
+	int ret = driver_bind(core->root, &vf->fn.bdf, DRIVER_VFIO, problem);
+
+	if (!ret && owner_of(core->owners, pf, vf->index, NULL))
+		ret = core_lock_vf(core, &vf->fn.bdf, problem);
+	return ret;
+}
+
 int core_take_vfs(struct core *core, const struct bdf *bdf, uint16_t vfs, struct problem *problem)
 {
 	char name[BDF_TEXT];
@@ -201,8 +215,20 @@ int core_take_vfs(struct core *core, const struct bdf *bdf, uint16_t vfs, struct
 		ret = problem_set(problem, -EIO, "%s: the host sees %zu VFs instead of %u",
 				  bdf_format(bdf, name), pf.n_vfs, vfs);
 	for (size_t i = 0; i < pf.n_vfs && !ret; i++)
-		ret = driver_bind(core->root, &pf.vfs[i].fn.bdf, DRIVER_VFIO, problem);
+		ret = take_vf(core, bdf, &pf.vfs[i], problem);
 	pci_pf_release(&pf);
+	return ret;
+}
+
+int core_start_vm(struct core *core, const char *uuid, struct problem *problem)
+{
+	int ret;
+
+	ret = token_show(core->root, uuid, false, core->config->qemu_user, NULL, problem);
+	if (ret)
+		return ret;
+	ret = virt_start(core->conn, uuid, problem);
+	token_hide(core->root, uuid);
 	return ret;
 }
 
@@ -226,6 +252,8 @@ int core_dismantle(struct core *core, const struct record_pf *pf, struct problem
 	int ret;
 
 	ret = virt_remove(core->conn, pf->uuid, problem);
+	if (!ret)
+		token_forget(core->root, pf->uuid);
 	if (!ret)
 		ret = remove_vfs(core, &pf->bdf, problem);
 	if (!ret)

@@ -9,6 +9,7 @@
 #include "pfkeep/driver.h"
 #include "pfkeep/guest.h"
 #include "pfkeep/image.h"
+#include "pfkeep/token.h"
 #include "pfkeep/virt.h"
 
 #define MEMORY_MIN_MIB 64
@@ -128,6 +129,7 @@ static int stage_define(void *work, struct problem *problem)
 {
 	struct adoption *a = work;
 	const struct core_config *config = a->core->config;
+	char path[TOKEN_PATH];
 	struct domain_pfvm vm = {
 		.type = config->vm_type,
 		.name = a->pf.domain,
@@ -135,6 +137,7 @@ static int stage_define(void *work, struct problem *problem)
 		.memory_mib = a->memory_mib,
 		.emulator = config->emulator,
 		.pf = a->pf.bdf,
+		.token_file = token_qemu_path(a->pf.uuid, path),
 	};
 	CLEANUP(cleanup_free) char *xml = NULL;
 	struct image image;
@@ -163,7 +166,7 @@ static int stage_start(void *work, struct problem *problem)
 {
 	struct adoption *a = work;
 
-	return virt_start(a->core->conn, a->pf.uuid, problem);
+	return core_start_vm(a->core, a->pf.uuid, problem);
 }
 
 static int stage_create(void *work, struct problem *problem)
@@ -175,7 +178,9 @@ static int stage_create(void *work, struct problem *problem)
 	ret = core_agent_open(a->core, &a->pf, true, &agent, problem);
 	if (ret)
 		return ret;
-	ret = guest_set_vfs(&agent.link, a->pf.vfs, problem);
+	ret = guest_up(&agent.link, problem);
+	if (!ret)
+		ret = guest_set_vfs(&agent.link, a->pf.vfs, problem);
 	core_agent_close(&agent);
 	return ret;
 }

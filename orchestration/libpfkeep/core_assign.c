@@ -58,137 +58,87 @@ struct assignment {
 	bool any;
 	struct record_vf vf;
 	struct bdf vf_bdf;
-	char *xml;
 };
 
-static int hostdev_xml(struct assignment *a, struct problem *problem)
+static int resolve(struct assignment *a, struct problem *problem)
 {
 	const struct vfname name = { true, a->vf.claim.pf, a->vf.claim.index };
-	char alias[DOMAIN_ALIAS];
 	struct bdf pf;
 	uint16_t index;
+
+	return pci_resolve_vf(a->core->root, &name, &pf, &index, &a->vf_bdf, problem);
+}
+
+/* The hostdev as it goes into a running domain and out of it. */
+static int change_live(struct assignment *a, bool attach, struct problem *problem)
+{
+	CLEANUP(cleanup_free) char *xml = NULL;
+	char alias[DOMAIN_ALIAS];
 	int ret;
 
-	ret = pci_resolve_vf(a->core->root, &name, &pf, &index, &a->vf_bdf, problem);
+	snprintf(alias, sizeof(alias), DOMAIN_ALIAS_VF "%u", a->vf.claim.request);
+	ret = domain_hostdev_xml(&a->vf_bdf, alias, &xml);
 	if (ret)
 		return ret;
-	snprintf(alias, sizeof(alias), DOMAIN_ALIAS_VF "%u", a->vf.claim.request);
-	return domain_hostdev_xml(&a->vf_bdf, alias, &a->xml);
-}
-
-static bool request_taken(const struct core *core, const char *uuid, uint16_t request)
-{
-	struct owner_claim claims[DOMAIN_WANTS_MAX];
-	size_t n = owner_list(core->owners, uuid, claims, DOMAIN_WANTS_MAX);
-
-	for (size_t i = 0; i < n && i < DOMAIN_WANTS_MAX; i++)
-		if (claims[i].request == request)
-			return true;
-	return false;
-}
-
-/* The lowest number that no VF of the domain has. */
-static int next_request(struct assignment *a, struct problem *problem)
-{
-	for (uint16_t i = 0; i < DOMAIN_WANTS_MAX; i++)
-		if (!request_taken(a->core, a->vf.claim.uuid, i)) {
-			a->vf.claim.request = i;
-			return 0;
-		}
-	return problem_set(problem, -ENOSPC, "%.60s: has %d VFs, no domain has more", a->vf.domain,
-			   DOMAIN_WANTS_MAX);
-}
-
-static int take(struct assignment *a, struct problem *problem)
-{
-	int ret;
-
-	pthread_mutex_lock(&a->core->books);
-	ret = a->any ? owner_take_any(a->core->owners, &a->vf.claim, problem)
-		     : owner_take(a->core->owners, &a->vf.claim, problem);
-	pthread_mutex_unlock(&a->core->books);
-	return ret;
-}
-
-static int give_back(struct assignment *a, struct problem *problem)
-{
-	int ret;
-
-	pthread_mutex_lock(&a->core->books);
-	ret = owner_give_back(a->core->owners, &a->vf.claim, problem);
-	pthread_mutex_unlock(&a->core->books);
-	return ret;
+	return attach ? virt_attach(a->dom, xml, problem) : virt_detach(a->dom, xml, problem);
 }
 
 static int stage_claim(void *work, struct problem *problem)
 {
 	struct assignment *a = work;
-	struct owner_claim *claim = &a->vf.claim, held;
-	struct record_vf old;
-	char name[BDF_TEXT];
-	int ret;
 
-	if (!a->any && !owner_of(a->core->owners, &claim->pf, claim->index, &held))
-		return problem_set(problem, -EBUSY, "%s/%u: belongs to domain %s",
-				   bdf_format(&claim->pf, name), claim->index, held.uuid);
-	ret = next_request(a, problem);
-	if (!ret)
-		ret = take(a, problem);
-	if (ret)
-		return ret;
-	ret = core_get_vf(a->core, &claim->pf, claim->index, &old, problem);
-	if (!ret) {
-		a->vf.conf = old.conf;
-		ret = core_save_vf(a->core, &a->vf, problem);
-	}
-	if (ret)
-		give_back(a, NULL);
-	return ret;
+	return core_claim(a->core, a->any, &a->vf, problem);
 }
 
+static int stage_define(void *work, struct problem *problem)
+{
+	struct assignment *a = work;
+
+	return core_sync_domain(a->core, a->dom, problem);
+}
+
+/* The definition follows the books, whether it was changed or not. */
 static int undo_claim(void *work, struct problem *problem)
 {
 	struct assignment *a = work;
-	struct record_vf free_vf = { .claim = { .pf = a->vf.claim.pf, .index = a->vf.claim.index },
-				     .conf = a->vf.conf };
-	int ret;
+	int ret = core_unclaim(a->core, &a->vf, problem);
 
-	ret = core_save_vf(a->core, &free_vf, problem);
-	return ret ? ret : give_back(a, problem);
+	return ret ? ret : core_sync_domain(a->core, a->dom, problem);
 }
 
-static int stage_describe(void *work, struct problem *problem)
-{
-	return hostdev_xml(work, problem);
-}
-
+/*
+ * Into the running domain: its QEMU has the token that it was started with, and an
+ * object that holds it only if it was started with a VF.
+ */
 static int stage_attach(void *work, struct problem *problem)
 {
 	struct assignment *a = work;
+	TOKEN_AUTO struct token token = { "" };
+	int ret;
 
-	return virt_attach(a->dom, a->xml, problem);
+	if (virDomainIsActive(a->dom) != 1)
+		return 0;
+	ret = token_read(a->core->root, a->vf.claim.uuid, &token, NULL);
+	if (ret)
+		return problem_set(problem, ret,
+				   "%.60s: was started without a VF, so that it can be given one "
+				   "only while it is off",
+				   a->vf.domain);
+	ret = resolve(a, problem);
+	if (!ret)
+		ret = token_set(a->core->root, &a->vf_bdf, &token, problem);
+	if (!ret)
+		ret = change_live(a, true, problem);
+	if (ret)
+		core_lock_vf(a->core, &a->vf_bdf, NULL);
+	return ret;
 }
 
 static const struct stage assign_stages[] = {
 	{ "claim", stage_claim, undo_claim },
-	{ "describe", stage_describe, NULL },
+	{ "define", stage_define, NULL },
 	{ "attach", stage_attach, NULL },
 };
-
-/* A PF VM is no tenant. */
-static int check_tenant(const struct core *core, struct assignment *a, struct problem *problem)
-{
-	json_object_object_foreach(state_all(core->state), key, value) {
-		struct json_object *uuid = json_object_object_get(value, "uuid");
-
-		if (strncmp(key, "pf/", 3) || !uuid)
-			continue;
-		if (!strcmp(json_object_get_string(uuid), a->vf.claim.uuid))
-			return problem_set(problem, -EINVAL, "%.60s: is a PF VM, not a tenant",
-					   a->vf.domain);
-	}
-	return 0;
-}
 
 int core_assign(struct core *core, const struct bdf *pf, int index, const char *domain,
 		uint16_t *ret_index, struct problem *problem)
@@ -209,13 +159,30 @@ int core_assign(struct core *core, const struct bdf *pf, int index, const char *
 	snprintf(a.vf.domain, sizeof(a.vf.domain), "%s", virDomainGetName(dom));
 	if (virDomainGetUUIDString(dom, a.vf.claim.uuid))
 		return problem_set(problem, -EIO, "%.60s: has no UUID", domain);
-	ret = check_tenant(core, &a, problem);
-	if (!ret)
-		ret = stages_run(assign_stages, sizeof(assign_stages) / sizeof(assign_stages[0]),
-				 &a, core->watch, core->watch_data, problem);
-	free(a.xml);
+	if (core_is_pfvm(core, a.vf.claim.uuid))
+		return problem_set(problem, -EINVAL, "%.60s: is a PF VM, not a tenant",
+				   a.vf.domain);
+	ret = stages_run(assign_stages, sizeof(assign_stages) / sizeof(assign_stages[0]), &a,
+			 core->watch, core->watch_data, problem);
 	if (!ret && ret_index)
 		*ret_index = a.vf.claim.index;
+	return ret;
+}
+
+/* From the running domain, the books, the definition, in that order. */
+static int take_back(struct assignment *a, struct problem *problem)
+{
+	int ret;
+
+	ret = resolve(a, problem);
+	if (!ret && a->dom && virDomainIsActive(a->dom) == 1)
+		ret = change_live(a, false, problem);
+	if (!ret)
+		ret = core_unclaim(a->core, &a->vf, problem);
+	if (!ret)
+		ret = core_lock_vf(a->core, &a->vf_bdf, problem);
+	if (!ret && a->dom)
+		ret = core_sync_domain(a->core, a->dom, problem);
 	return ret;
 }
 
@@ -236,97 +203,6 @@ int core_unassign(struct core *core, const struct bdf *pf, uint16_t index, struc
 	/* A domain that is gone has nothing to take the VF from. */
 	if (ret && ret != -ENOENT)
 		return ret;
-	if (dom) {
-		ret = hostdev_xml(&a, problem);
-		if (!ret)
-			ret = virt_detach(dom, a.xml, problem);
-		free(a.xml);
-		if (ret)
-			return ret;
-	}
-	return undo_claim(&a, problem);
-}
-
-/* A hostdev of the domain: if it is a VF of ours, it must be the domain's. */
-static int check_hostdev(struct core *core, const struct domain_info *info, const struct bdf *bdf,
-			 struct problem *problem)
-{
-	const struct vfname name = { .bdf = *bdf };
-	struct owner_claim claim;
-	struct record_pf record;
-	struct bdf pf, vf;
-	char text[BDF_TEXT];
-	uint16_t index;
-
-	bdf_format(bdf, text);
-	if (pci_resolve_vf(core->root, &name, &pf, &index, &vf, NULL))
-		return 0; /* no VF, or one that isn't there: libvirt's to say */
-	if (record_get_pf(core->state, &pf, &record) == -ENOENT)
-		return 0;
-	if (owner_of(core->owners, &pf, index, &claim))
-		return problem_set(problem, -EPERM, "domain %.60s: VF %s isn't assigned to it",
-				   info->name, text);
-	if (strcmp(claim.uuid, info->uuid))
-		return problem_set(problem, -EPERM, "domain %.60s: VF %s belongs to domain %s",
-				   info->name, text, claim.uuid);
-	return 0;
-}
-
-/* Is there among the domain's own VFs one for this want, in its XML too? */
-static bool is_met(struct core *core, const struct domain_info *info,
-		   const struct domain_want *want, bool *used)
-{
-	for (size_t i = 0; i < info->n_hostdevs; i++) {
-		const struct vfname name = { .bdf = info->hostdevs[i].bdf };
-		struct bdf pf, vf;
-		uint16_t index;
-
-		if (used[i] || pci_resolve_vf(core->root, &name, &pf, &index, &vf, NULL) ||
-		    !bdf_equal(&pf, &want->pf) || (!want->any && index != want->index))
-			continue;
-		used[i] = true;
-		return true;
-	}
-	return false;
-}
-
-static int check_wants(struct core *core, const struct domain_info *info, bool any, bool *used,
-		       struct problem *problem)
-{
-	char text[BDF_TEXT];
-
-	for (size_t i = 0; i < info->n_wants; i++)
-		if (info->wants[i].any == any && !is_met(core, info, &info->wants[i], used))
-			return problem_set(
-				problem, -ENOENT,
-				"domain %.60s: asks for a VF of %s that isn't assigned to it yet",
-				info->name, bdf_format(&info->wants[i].pf, text));
-	return 0;
-}
-
-int core_may_start(struct core *core, const char *xml, size_t len, struct problem *problem)
-{
-	struct domain_info info;
-	bool *used = NULL;
-	int ret;
-
-	ret = domain_parse(xml, len, &info, problem);
-	if (ret)
-		return ret;
-	pthread_mutex_lock(&core->books);
-	for (size_t i = 0; i < info.n_hostdevs && !ret; i++)
-		ret = check_hostdev(core, &info, &info.hostdevs[i].bdf, problem);
-	if (!ret) {
-		used = calloc(info.n_hostdevs + 1, sizeof(*used));
-		ret = used ? 0 : -ENOMEM;
-	}
-	/* Those that take any VF come last. */
-	if (!ret)
-		ret = check_wants(core, &info, false, used, problem);
-	if (!ret)
-		ret = check_wants(core, &info, true, used, problem);
-	pthread_mutex_unlock(&core->books);
-	free(used);
-	domain_release(&info);
-	return ret;
+	a.dom = dom;
+	return take_back(&a, problem);
 }

@@ -29,9 +29,23 @@ int core_need_pf(const struct core *core, const struct bdf *bdf, struct record_p
 /* The record of a VF; an empty one if there is none. */
 int core_get_vf(const struct core *core, const struct bdf *pf, uint16_t index,
 		struct record_vf *ret_vf, struct problem *problem);
+/* With its token at hand while QEMU starts. */
+int core_start_vm(struct core *core, const char *uuid, struct problem *problem);
 /* The VFs that the host has now are as many as expected, and with our driver. */
 int core_take_vfs(struct core *core, const struct bdf *bdf, uint16_t vfs, struct problem *problem);
 /* Take VM and VFs away and give the PF back, as far as there is anything. */
 int core_dismantle(struct core *core, const struct record_pf *pf, struct problem *problem);
+
+/*
+ * Make the domain the VF's owner, in the books and in the state: of this one, or of
+ * any free one of the PF. Fills in index, request and settings.
+ */
+int core_claim(struct core *core, bool any, struct record_vf *vf, struct problem *problem);
+int core_unclaim(struct core *core, const struct record_vf *vf, struct problem *problem);
+/* The domain's definition has the VFs that it owns, and no others of ours. */
+int core_sync_domain(struct core *core, virDomainPtr dom, struct problem *problem);
+/* Nobody knows the VF's token. */
+int core_lock_vf(struct core *core, const struct bdf *vf, struct problem *problem);
+bool core_is_pfvm(const struct core *core, const char *uuid);
 
 #endif

@@ -64,7 +64,9 @@ static int populate(struct core *core, const struct record_pf *pf, struct proble
 		return ret;
 	const struct settings settings = { &agent.link, &pf->bdf };
 
-	ret = guest_set_vfs(&agent.link, pf->vfs, problem);
+	ret = guest_up(&agent.link, problem);
+	if (!ret)
+		ret = guest_set_vfs(&agent.link, pf->vfs, problem);
 	if (!ret)
 		ret = core_take_vfs(core, &pf->bdf, pf->vfs, problem);
 	if (!ret)
@@ -87,7 +89,7 @@ int core_start_pf(struct core *core, const struct bdf *bdf, struct problem *prob
 				   bdf_format(bdf, name), pf.domain);
 	ret = driver_bind(core->root, bdf, DRIVER_VFIO, problem);
 	if (!ret)
-		ret = virt_start(core->conn, pf.uuid, problem);
+		ret = core_start_vm(core, pf.uuid, problem);
 	return ret ? ret : populate(core, &pf, problem);
 }
 

@@ -17,6 +17,7 @@
 #include "pfkeep/cleanup.h"
 #include "pfkeep/core.h"
 #include "pfkeep/driver.h"
+#include "pfkeep/token.h"
 #include "pfkeep/virt.h"
 
 #define TENANT_UUID "c7a5fdbd-edaf-9455-926a-d65c16db1809"
@@ -41,7 +42,7 @@ static const struct fakehost_pf igb = {
 	.driver = "igb",
 };
 
-static const struct core_config config = {
+static struct core_config config = {
 	.vm_type = "test",
 	.emulator = "/usr/bin/qemu-system-x86_64",
 	.image = "/var/lib/pfkeep/pf-vm.qcow2",
@@ -71,21 +72,28 @@ static void reload(void)
 	load();
 }
 
-static void define(const char *name, const char *uuid)
+static void define_with(const char *name, const char *uuid, const char *metadata,
+			const char *devices)
 {
 	CLEANUP(cleanup_free) char *xml = NULL;
 
 	assert_true(
 		asprintf(&xml,
-			 "<domain type='test'><name>%s</name><uuid>%s</uuid><memory>4096</memory>"
-			 "<os><type>hvm</type></os><devices/></domain>",
-			 name, uuid) > 0);
+			 "<domain type='test'><name>%s</name><uuid>%s</uuid>%s<memory>4096</memory>"
+			 "<os><type>hvm</type></os><devices>%s</devices></domain>",
+			 name, uuid, metadata, devices) > 0);
 	if (virt_define(core.conn, xml, &problem))
 		fail_msg("%s", problem.text);
 }
 
+static void define(const char *name, const char *uuid)
+{
+	define_with(name, uuid, "", "");
+}
+
 static int setup(void **state)
 {
+	config.qemu_user = geteuid();
 	fakehost_setup(&host);
 	fakehost_driver(&host, "igb");
 	fakehost_driver(&host, "igbvf");
@@ -420,6 +428,65 @@ static void a_vf_goes_to_one_tenant_and_back(void **state)
 	assert_int_equal(may_start("sql"), 0);
 }
 
+static void read_file(const char *path, char ret_text[static ROOT_ATTR])
+{
+	if (root_read(&host.root, path, ret_text, ROOT_ATTR))
+		fail_msg("%s can't be read", path);
+}
+
+#define VF_TOKEN(bdf) "sys/bus/pci/devices/" bdf "/vfio_sriov/vf_token"
+#define QEMU_TOKEN    TOKEN_DIR "/" TENANT_UUID ".qemu"
+
+/* Driver and QEMU agree, for as long as QEMU starts. */
+static void a_token_is_new_at_each_start_and_when_a_vf_changes_hands(void **state)
+{
+	char unowned[ROOT_ATTR], first[ROOT_ATTR], second[ROOT_ATTR], qemu[ROOT_ATTR];
+
+	must_adopt(2);
+	read_file(VF_TOKEN("0000:01:10.2"), unowned);
+	assert_int_equal(strlen(unowned), UUID_TEXT - 1);
+	assert_int_equal(core_assign(&core, &pf, 1, "web", NULL, &problem), 0);
+	assert_int_equal(may_start("web"), 0);
+	read_file(VF_TOKEN("0000:01:10.2"), first);
+	read_file(QEMU_TOKEN, qemu);
+	assert_string_equal(first, qemu);
+	assert_string_not_equal(first, unowned);
+	assert_int_equal(core_has_started(&core, TENANT_UUID, NULL), 0);
+	assert_false(root_exists(&host.root, QEMU_TOKEN));
+	assert_int_equal(core_has_started(&core, "../../etc/passwd", &problem), -EINVAL);
+	assert_int_equal(may_start("web"), 0);
+	read_file(VF_TOKEN("0000:01:10.2"), second);
+	assert_string_not_equal(first, second);
+	assert_int_equal(core_unassign(&core, &pf, 1, &problem), 0);
+	read_file(VF_TOKEN("0000:01:10.2"), unowned);
+	assert_string_not_equal(second, unowned);
+	/* Neither the state nor a definition holds it. */
+	CLEANUP(cleanup_free) char *xml = hook_xml("web");
+
+	assert_null(strstr(xml, second));
+	assert_null(strstr(json_object_to_json_string(state_all(core.state)), second));
+}
+
+static void a_pf_vm_s_token_stays_and_is_shown_while_it_starts(void **state)
+{
+	struct record_pf record;
+	struct token first, second;
+	char path[TOKEN_PATH];
+
+	must_adopt(2);
+	assert_int_equal(record_get_pf(core.state, &pf, &record), 0);
+	assert_int_equal(token_read(&host.root, record.uuid, &first, NULL), 0);
+	assert_false(root_exists(&host.root, token_qemu_path(record.uuid, path)));
+	/* By hand. */
+	assert_int_equal(may_start(record.domain), 0);
+	assert_true(root_exists(&host.root, path));
+	assert_int_equal(token_read(&host.root, record.uuid, &second, NULL), 0);
+	assert_string_equal(first.text, second.text);
+	assert_int_equal(core_release(&core, &pf, NULL), 0);
+	assert_int_equal(token_read(&host.root, record.uuid, &second, NULL), -ENOENT);
+	assert_false(root_exists(&host.root, path));
+}
+
 static void a_wrong_tenant_is_named(void **state)
 {
 	assert_int_equal(core_assign(&core, &pf, 1, "web", NULL, &problem), -ENOENT);
@@ -434,19 +501,17 @@ static void a_wrong_tenant_is_named(void **state)
 	assert_int_equal(owner_count(core.owners, &pf), 0);
 }
 
-static void an_attach_that_fails_leaves_the_vf_free(void **state)
-{
-	CLEANUP(cleanup_free) char *device = NULL;
-	CLEANUP(virt_free) virDomainPtr dom = NULL;
-	struct bdf vf = { 0, 1, 0x10, 2 };
+#define MINE                                                                  \
+	"<hostdev mode='subsystem' type='pci' managed='no'><source><address " \
+	"domain='0' bus='1' slot='0x10' function='2'/></source></hostdev>"
 
+static void a_definition_that_cant_be_changed_leaves_the_vf_free(void **state)
+{
 	must_adopt(2);
 	/* The domain has that hostdev already, by another hand. */
-	assert_int_equal(domain_hostdev_xml(&vf, "ua-mine", &device), 0);
-	assert_int_equal(virt_find(core.conn, "web", &dom, NULL), 0);
-	assert_int_equal(virt_attach(dom, device, &problem), 0);
+	define_with("web", TENANT_UUID, "", MINE);
 	assert_true(core_assign(&core, &pf, 1, "web", NULL, &problem) < 0);
-	assert_memory_equal(problem.text, "attach: ", 8);
+	assert_memory_equal(problem.text, "define: web: ", 13);
 	assert_int_equal(owner_count(core.owners, &pf), 0);
 	reload();
 	assert_int_equal(owner_count(core.owners, &pf), 0);
@@ -542,8 +607,10 @@ int main(void)
 		T(a_vf_s_settings_are_applied_and_kept),
 		T(settings_that_are_refused_arent_kept),
 		T(a_vf_goes_to_one_tenant_and_back),
+		T(a_token_is_new_at_each_start_and_when_a_vf_changes_hands),
+		T(a_pf_vm_s_token_stays_and_is_shown_while_it_starts),
 		T(a_wrong_tenant_is_named),
-		T(an_attach_that_fails_leaves_the_vf_free),
+		T(a_definition_that_cant_be_changed_leaves_the_vf_free),
 		T(a_start_is_refused_unless_the_vfs_are_the_domain_s),
 		T(a_state_that_makes_no_sense_isnt_loaded),
 	};

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Hostdevs put into a domain's XML and taken out. */
+/*
+ * What pfkeep adds to a tenant's definition, and takes out again. What is right
+ * stays as it is: a hostdev that was taken out and put in again would move
+ * inside the guest.
+ */
 #include <errno.h>
 #include <libxml/parser.h>
 #include <stdio.h>
@@ -7,61 +11,348 @@
 
 #include "orchestration/libpfkeep/domain_priv.h"
 
+#define S(x)   ((const char *)(x))
+#define X(x)   ((const xmlChar *)(x))
+#define OBJECT "secret,id=" DOMAIN_TOKEN ",file="
+#define GLOBAL "vfio-pci.vf-token-secret=" DOMAIN_TOKEN
+
+struct editor {
+	xmlDocPtr doc;
+	xmlNodePtr domain, devices;
+	const struct domain_tenant *tenant;
+	bool changed;
+	struct problem *problem;
+};
+
+static bool is(const xmlNode *node, const char *name)
+{
+	return node->type == XML_ELEMENT_NODE && !strcmp(S(node->name), name);
+}
+
+static bool in_qemu(const xmlNode *node, const char *name)
+{
+	return is(node, name) && node->ns && !strcmp(S(node->ns->href), DOMAIN_QEMU_NAMESPACE);
+}
+
 static xmlNodePtr child(xmlNodePtr parent, const char *name)
 {
 	xmlNodePtr node = parent ? parent->children : NULL;
 
-	while (node && (node->type != XML_ELEMENT_NODE || strcmp((const char *)node->name, name)))
+	while (node && (!is(node, name) || node->ns))
 		node = node->next;
 	return node;
 }
 
-static int source_of(xmlNodePtr hostdev, struct bdf *ret_bdf)
+static xmlNodePtr qemu_child(xmlNodePtr parent, const char *name)
 {
-	xmlNodePtr address = child(child(hostdev, "source"), "address");
+	xmlNodePtr node = parent ? parent->children : NULL;
 
-	return address ? domain_read_address(address, ret_bdf) : -EINVAL;
+	while (node && !in_qemu(node, name))
+		node = node->next;
+	return node;
 }
 
-static xmlNodePtr find(xmlNodePtr devices, const struct bdf *bdf)
+/* Does the attribute begin with the text, or, if exact, equal it? */
+static bool attribute_is(xmlNodePtr node, const char *name, const char *text, bool exact)
 {
+	xmlChar *value = node ? xmlGetNoNsProp(node, X(name)) : NULL;
+	bool same;
+
+	if (!value)
+		return false;
+	same = exact ? !strcmp(S(value), text) : !strncmp(S(value), text, strlen(text));
+	xmlFree(value);
+	return same;
+}
+
+static void drop(struct editor *e, xmlNodePtr node)
+{
+	xmlUnlinkNode(node);
+	xmlFreeNode(node);
+	e->changed = true;
+}
+
+static void alias_of(const struct domain_vf *vf, char dst[static DOMAIN_ALIAS])
+{
+	snprintf(dst, DOMAIN_ALIAS, DOMAIN_ALIAS_VF "%u", vf->request);
+}
+
+static bool has_source(xmlNodePtr hostdev, const struct bdf *bdf)
+{
+	xmlNodePtr address = child(child(hostdev, "source"), "address");
 	struct bdf found;
 
-	for (xmlNodePtr node = devices->children; node; node = node->next)
-		if (node->type == XML_ELEMENT_NODE &&
-		    !strcmp((const char *)node->name, "hostdev") && !source_of(node, &found) &&
-		    bdf_equal(&found, bdf))
+	return address && !domain_read_address(address, &found) && bdf_equal(&found, bdf);
+}
+
+static bool is_hostdev(xmlNodePtr node)
+{
+	return is(node, "hostdev") ||
+	       (is(node, "interface") && attribute_is(node, "type", "hostdev", true));
+}
+
+static bool is_ours(xmlNodePtr hostdev)
+{
+	return attribute_is(child(hostdev, "alias"), "name", DOMAIN_ALIAS_VF, false);
+}
+
+static bool is_vf(xmlNodePtr hostdev, const struct domain_vf *vf)
+{
+	char alias[DOMAIN_ALIAS];
+
+	alias_of(vf, alias);
+	return has_source(hostdev, &vf->bdf) &&
+	       attribute_is(child(hostdev, "alias"), "name", alias, true);
+}
+
+static xmlNodePtr find_vf(struct editor *e, const struct domain_vf *vf)
+{
+	for (xmlNodePtr node = e->devices->children; node; node = node->next)
+		if (is_hostdev(node) && is_vf(node, vf))
 			return node;
 	return NULL;
 }
 
-static int edit(xmlDocPtr doc, xmlDocPtr device, bool add, struct problem *problem)
+static bool is_wanted(struct editor *e, xmlNodePtr hostdev)
 {
-	xmlNodePtr devices = child(xmlDocGetRootElement(doc), "devices");
-	xmlNodePtr hostdev = xmlDocGetRootElement(device), found, copy;
-	char text[BDF_TEXT];
-	struct bdf bdf;
+	for (size_t i = 0; i < e->tenant->n_vfs; i++)
+		if (is_vf(hostdev, &e->tenant->vfs[i]))
+			return true;
+	return false;
+}
 
-	if (!devices || source_of(hostdev, &bdf))
-		return problem_set(problem, -EINVAL, "the domain's XML has no <devices>");
-	found = find(devices, &bdf);
-	bdf_format(&bdf, text);
-	if (!add && !found)
-		return problem_set(problem, -ENOENT, "the domain has no hostdev %s", text);
-	if (!add) {
-		xmlUnlinkNode(found);
-		xmlFreeNode(found);
-		return 0;
+/* Another hand's hostdev with a VF that is to be put in. */
+static int check_foreign(struct editor *e, xmlNodePtr hostdev)
+{
+	char text[BDF_TEXT];
+
+	for (size_t i = 0; i < e->tenant->n_vfs; i++)
+		if (has_source(hostdev, &e->tenant->vfs[i].bdf))
+			return problem_set(e->problem, -EEXIST,
+					   "the domain has VF %s already, by another hand",
+					   bdf_format(&e->tenant->vfs[i].bdf, text));
+	return 0;
+}
+
+/* *ret_foreign: the domain has PCI functions that aren't pfkeep's to give. */
+static int sort_out(struct editor *e, bool *ret_foreign)
+{
+	xmlNodePtr next;
+	int ret;
+
+	for (xmlNodePtr node = e->devices->children; node; node = next) {
+		next = node->next;
+		if (!is_hostdev(node))
+			continue;
+		if (!is_ours(node)) {
+			*ret_foreign |= !attribute_is(node, "type", "usb", true);
+			ret = check_foreign(e, node);
+			if (ret)
+				return ret;
+		} else if (!is_wanted(e, node)) {
+			drop(e, node);
+		}
 	}
-	if (found)
-		return problem_set(problem, -EEXIST, "the domain has hostdev %s already", text);
-	copy = xmlDocCopyNode(hostdev, doc, 1);
-	if (!copy)
+	return 0;
+}
+
+static int add_vf(struct editor *e, const struct domain_vf *vf)
+{
+	char alias[DOMAIN_ALIAS], *xml = NULL;
+	xmlDocPtr device = NULL;
+	xmlNodePtr copy;
+	int ret;
+
+	alias_of(vf, alias);
+	ret = domain_hostdev_xml(&vf->bdf, alias, &xml);
+	if (ret)
+		return ret;
+	ret = domain_parse_xml(xml, strlen(xml), &device, e->problem);
+	free(xml);
+	if (ret)
+		return ret;
+	copy = xmlDocCopyNode(xmlDocGetRootElement(device), e->doc, 1);
+	xmlFreeDoc(device);
+	if (!copy || !xmlAddChild(e->devices, copy))
 		return -ENOMEM;
-	if (xmlAddChild(devices, copy))
+	e->changed = true;
+	return 0;
+}
+
+static int set_emulator(struct editor *e)
+{
+	xmlNodePtr node = child(e->devices, "emulator");
+	xmlChar *text = node ? xmlNodeGetContent(node) : NULL;
+	bool same = text && !strcmp(S(text), e->tenant->emulator);
+
+	xmlFree(text);
+	if (same)
 		return 0;
-	xmlFreeNode(copy);
-	return -ENOMEM;
+	if (node)
+		drop(e, node);
+	e->changed = true;
+	return xmlNewTextChild(e->devices, NULL, X("emulator"), X(e->tenant->emulator)) ? 0
+											: -ENOMEM;
+}
+
+/* <qemu:commandline> or <qemu:override>, made if it isn't there. */
+static xmlNodePtr need_qemu(struct editor *e, const char *name)
+{
+	xmlNodePtr node = qemu_child(e->domain, name);
+	xmlNsPtr ns;
+
+	if (node)
+		return node;
+	ns = xmlSearchNsByHref(e->doc, e->domain, X(DOMAIN_QEMU_NAMESPACE));
+	if (!ns)
+		ns = xmlNewNs(e->domain, X(DOMAIN_QEMU_NAMESPACE), X("qemu"));
+	e->changed = true;
+	return ns ? xmlNewTextChild(e->domain, ns, X(name), NULL) : NULL;
+}
+
+static xmlNodePtr next_arg(xmlNodePtr node)
+{
+	while (node && !in_qemu(node, "arg"))
+		node = node->next;
+	return node;
+}
+
+/* The argument before it is its option. */
+static xmlNodePtr find_argument(struct editor *e, const char *text, bool exact,
+				xmlNodePtr *ret_option)
+{
+	xmlNodePtr list = qemu_child(e->domain, "commandline");
+	xmlNodePtr node = next_arg(list ? list->children : NULL);
+
+	*ret_option = NULL;
+	while (node && !attribute_is(node, "value", text, exact)) {
+		*ret_option = node;
+		node = next_arg(node->next);
+	}
+	return node;
+}
+
+/* The option with this value is there once, or, without value, no more. */
+static int set_argument(struct editor *e, const char *option, const char *known, const char *value)
+{
+	xmlNodePtr flag, node, list;
+	const char *const words[] = { option, value };
+
+	if (value && find_argument(e, value, true, &flag))
+		return 0;
+	while ((node = find_argument(e, known, false, &flag))) {
+		if (flag)
+			drop(e, flag);
+		drop(e, node);
+	}
+	if (!value)
+		return 0;
+	list = need_qemu(e, "commandline");
+	for (int i = 0; i < 2; i++) {
+		node = list ? xmlNewTextChild(list, list->ns, X("arg"), NULL) : NULL;
+		if (!node || !xmlNewProp(node, X("value"), X(words[i])))
+			return -ENOMEM;
+	}
+	e->changed = true;
+	return 0;
+}
+
+static xmlNodePtr find_override(xmlNodePtr overrides, const char *alias)
+{
+	xmlNodePtr node = overrides ? overrides->children : NULL;
+
+	while (node && (!in_qemu(node, "device") || !attribute_is(node, "alias", alias, true)))
+		node = node->next;
+	return node;
+}
+
+static int add_override(struct editor *e, const char *alias)
+{
+	xmlNodePtr node = need_qemu(e, "override");
+	static const char *const path[] = { "device", "frontend", "property" };
+
+	if (find_override(node, alias))
+		return 0;
+	for (int i = 0; i < 3 && node; i++) {
+		node = xmlNewTextChild(node, node->ns, X(path[i]), NULL);
+		if (!i && node)
+			xmlNewProp(node, X("alias"), X(alias));
+	}
+	if (!node || !xmlNewProp(node, X("name"), X("vf-token-secret")) ||
+	    !xmlNewProp(node, X("type"), X("string")) ||
+	    !xmlNewProp(node, X("value"), X(DOMAIN_TOKEN)))
+		return -ENOMEM;
+	e->changed = true;
+	return 0;
+}
+
+/* libvirt refuses overrides of devices that aren't there. */
+static void drop_overrides(struct editor *e)
+{
+	xmlNodePtr overrides = qemu_child(e->domain, "override"), next;
+
+	for (xmlNodePtr node = overrides ? overrides->children : NULL; node; node = next) {
+		char alias[DOMAIN_ALIAS];
+		bool wanted = false;
+
+		next = node->next;
+		if (!in_qemu(node, "device") ||
+		    !attribute_is(node, "alias", DOMAIN_ALIAS_VF, false))
+			continue;
+		for (size_t i = 0; i < e->tenant->n_vfs; i++) {
+			alias_of(&e->tenant->vfs[i], alias);
+			wanted |= attribute_is(node, "alias", alias, true);
+		}
+		if (!wanted)
+			drop(e, node);
+	}
+	if (overrides && !xmlFirstElementChild(overrides))
+		drop(e, overrides);
+}
+
+/*
+ * The token by name: for each VF that is there at the start, and, where all PCI
+ * functions of the domain are VFs of pfkeep, for those that come later, which
+ * an override doesn't reach.
+ */
+static int add_token(struct editor *e, bool foreign)
+{
+	char object[sizeof(OBJECT) + 128], alias[DOMAIN_ALIAS];
+	size_t n = e->tenant->n_vfs;
+	int ret;
+
+	snprintf(object, sizeof(object), OBJECT "%s", e->tenant->token_file);
+	ret = set_argument(e, "-object", OBJECT, n ? object : NULL);
+	if (!ret)
+		ret = set_argument(e, "-global", GLOBAL, n && !foreign ? GLOBAL : NULL);
+	for (size_t i = 0; i < n && !ret; i++) {
+		alias_of(&e->tenant->vfs[i], alias);
+		ret = add_override(e, alias);
+	}
+	drop_overrides(e);
+	return ret;
+}
+
+static int edit(struct editor *e)
+{
+	xmlNodePtr list;
+	bool foreign = false;
+	int ret;
+
+	if (!e->devices)
+		return problem_set(e->problem, -EINVAL, "the domain's XML has no <devices>");
+	ret = sort_out(e, &foreign);
+	for (size_t i = 0; i < e->tenant->n_vfs && !ret; i++)
+		if (!find_vf(e, &e->tenant->vfs[i]))
+			ret = add_vf(e, &e->tenant->vfs[i]);
+	if (!ret && e->tenant->n_vfs)
+		ret = set_emulator(e);
+	if (!ret)
+		ret = add_token(e, foreign);
+	list = qemu_child(e->domain, "commandline");
+	if (!ret && list && !xmlFirstElementChild(list))
+		drop(e, list);
+	return ret;
 }
 
 static int dump(xmlDocPtr doc, char **ret_xml)
@@ -72,25 +363,26 @@ static int dump(xmlDocPtr doc, char **ret_xml)
 	xmlDocDumpMemory(doc, &text, &len);
 	if (!text)
 		return -ENOMEM;
-	*ret_xml = strdup((const char *)text);
+	*ret_xml = strdup(S(text));
 	xmlFree(text);
 	return *ret_xml ? 0 : -ENOMEM;
 }
 
-int domain_edit_hostdev(const char *xml, const char *hostdev, bool add, char **ret_xml,
-			struct problem *problem)
+int domain_edit_tenant(const char *xml, const struct domain_tenant *tenant, char **ret_xml,
+		       struct problem *problem)
 {
-	xmlDocPtr doc = NULL, device = NULL;
+	struct editor e = { .tenant = tenant, .problem = problem };
 	int ret;
 
-	ret = domain_parse_xml(xml, strlen(xml), &doc, problem);
-	if (!ret)
-		ret = domain_parse_xml(hostdev, strlen(hostdev), &device, problem);
-	if (!ret)
-		ret = edit(doc, device, add, problem);
-	if (!ret)
-		ret = dump(doc, ret_xml);
-	xmlFreeDoc(doc);
-	xmlFreeDoc(device);
+	*ret_xml = NULL;
+	ret = domain_parse_xml(xml, strlen(xml), &e.doc, problem);
+	if (ret)
+		return ret;
+	e.domain = xmlDocGetRootElement(e.doc);
+	e.devices = child(e.domain, "devices");
+	ret = edit(&e);
+	if (!ret && e.changed)
+		ret = dump(e.doc, ret_xml);
+	xmlFreeDoc(e.doc);
 	return ret;
 }

@@ -243,6 +243,7 @@ static void libvirt_takes_the_pf_vm(void **state)
 		.emulator = "/usr/bin/qemu-system-x86_64",
 		.image = "/var/lib/pfkeep/pf'vm.qcow2",
 		.pf = { 0, 1, 0, 0 },
+		.token_file = "/run/t",
 		.spare_buses = 1,
 	};
 	CLEANUP(cleanup_free) char *xml = NULL;
@@ -273,6 +274,7 @@ static void libvirt_takes_a_pf_vm_that_boots_by_its_kernel(void **state)
 		.initrd = "/i/initrd",
 		.cmdline = "quiet a=\"<&>\"",
 		.pf = { 0, 1, 0, 0 },
+		.token_file = "/run/t",
 	};
 	CLEANUP(cleanup_free) char *xml = NULL;
 
@@ -302,6 +304,109 @@ static void a_vf_becomes_a_hostdev(void **state)
 	assert_true(bdf_equal(&info.hostdevs[0].bdf, &vf));
 	assert_string_equal(info.hostdevs[0].alias, DOMAIN_ALIAS_VF "0");
 	domain_release(&info);
+}
+
+#define TENANT                                                                              \
+	"<domain type='test' xmlns:q='" DOMAIN_QEMU_NAMESPACE "'><name>a</name><uuid>" UUID \
+	"</uuid><memory>4096</memory><os><type>hvm</type></os><devices>"                    \
+	"<emulator>/usr/bin/theirs</emulator>%s</devices>"                                  \
+	"<q:commandline><q:arg value='-msg'/><q:arg value='timestamp=on'/></q:commandline>" \
+	"</domain>"
+
+static const struct domain_vf some_vfs[] = { { { 0, 1, 0x10, 0 }, 0 }, { { 0, 1, 0x10, 2 }, 3 } };
+static const struct domain_tenant some_tenant = { "/usr/bin/ours", "/run/t", some_vfs, 2 };
+
+static char *edited(const char *xml, const struct domain_tenant *tenant)
+{
+	struct problem problem;
+	char *new;
+
+	if (domain_edit_tenant(xml, tenant, &new, &problem))
+		fail_msg("%s", problem.text);
+	return new;
+}
+
+static unsigned int count(const char *text, const char *word)
+{
+	unsigned int n = 0;
+
+	while ((text = strstr(text, word))) {
+		text += strlen(word);
+		n++;
+	}
+	return n;
+}
+
+static void a_tenant_s_definition_gets_what_its_vfs_need_and_loses_it_again(void **state)
+{
+	CLEANUP(cleanup_free)
+	char *xml = NULL, *with = NULL, *same = NULL, *one = NULL, *none = NULL;
+	struct domain_tenant tenant = some_tenant;
+
+	assert_true(asprintf(&xml, TENANT, "") > 0);
+	with = edited(xml, &tenant);
+	check_with_libvirt(with);
+	assert_int_equal(count(with, "<hostdev "), 2);
+	assert_int_equal(count(with, "<emulator>/usr/bin/ours</emulator>"), 1);
+	assert_null(strstr(with, "/usr/bin/theirs"));
+	assert_int_equal(count(with, "value=\"secret,id=pfkeep-token,file=/run/t\""), 1);
+	assert_int_equal(count(with, "value=\"vfio-pci.vf-token-secret=pfkeep-token\""), 1);
+	assert_int_equal(count(with, "name=\"vf-token-secret\""), 2);
+	same = edited(with, &tenant);
+	assert_null(same);
+	tenant.vfs++;
+	tenant.n_vfs--;
+	one = edited(with, &tenant);
+	check_with_libvirt(one);
+	assert_int_equal(count(one, "<hostdev "), 1);
+	assert_int_equal(count(one, "ua-pfkeep-vf3"), 2);
+	assert_null(strstr(one, "ua-pfkeep-vf0"));
+	tenant.n_vfs = 0;
+	none = edited(one, &tenant);
+	check_with_libvirt(none);
+	assert_null(strstr(none, "pfkeep"));
+	assert_null(strstr(none, "override"));
+	/* What others put there stays. */
+	assert_non_null(strstr(none, "timestamp=on"));
+}
+
+static void other_functions_of_a_tenant_get_no_token(void **state)
+{
+	CLEANUP(cleanup_free) char *xml = NULL, *with = NULL, *without = NULL, *new = NULL;
+	struct problem problem;
+
+	assert_true(asprintf(&xml, TENANT,
+			     "<hostdev mode='subsystem' type='pci'><source><address domain='0' "
+			     "bus='9' slot='0' function='0'/></source></hostdev>") > 0);
+	with = edited(xml, &some_tenant);
+	assert_null(strstr(with, "vfio-pci.vf-token-secret"));
+	assert_int_equal(count(with, "name=\"vf-token-secret\""), 2);
+	/* A VF that is to be given, put there by another hand. */
+	assert_true(asprintf(&without, TENANT,
+			     "<hostdev mode='subsystem' type='pci'><source><address domain='0' "
+			     "bus='1' slot='0x10' function='2'/></source></hostdev>") > 0);
+	assert_int_equal(domain_edit_tenant(without, &some_tenant, &new, &problem), -EEXIST);
+	assert_non_null(strstr(problem.text, "0000:01:10.2"));
+	assert_null(new);
+}
+
+/* A hostdev that is right keeps its place in the guest. */
+static void a_vf_that_is_there_stays_as_it_is(void **state)
+{
+	CLEANUP(cleanup_free) char *xml = NULL, *with = NULL;
+
+	assert_true(asprintf(&xml, TENANT,
+			     "<hostdev mode='subsystem' type='pci'><source><address domain='0' "
+			     "bus='1' slot='0x10' function='2'/></source>"
+			     "<alias name='ua-pfkeep-vf3'/><address type='pci' domain='0' bus='7' "
+			     "slot='0' function='0'/></hostdev>"
+			     "<hostdev mode='subsystem' type='pci'><source><address domain='0' "
+			     "bus='1' slot='0x10' function='4'/></source>"
+			     "<alias name='ua-pfkeep-vf0'/></hostdev>") > 0);
+	with = edited(xml, &some_tenant);
+	assert_int_equal(count(with, "<hostdev "), 2);
+	assert_int_equal(count(with, "bus=\"7\""), 1);
+	assert_null(strstr(with, "function=\"4\""));
 }
 
 static void a_uuid_has_one_form(void **state)
@@ -348,6 +453,9 @@ int main(void)
 		cmocka_unit_test(libvirt_takes_the_pf_vm),
 		cmocka_unit_test(libvirt_takes_a_pf_vm_that_boots_by_its_kernel),
 		cmocka_unit_test(a_vf_becomes_a_hostdev),
+		cmocka_unit_test(a_tenant_s_definition_gets_what_its_vfs_need_and_loses_it_again),
+		cmocka_unit_test(other_functions_of_a_tenant_get_no_token),
+		cmocka_unit_test(a_vf_that_is_there_stays_as_it_is),
 		cmocka_unit_test(a_uuid_has_one_form),
 	};
 

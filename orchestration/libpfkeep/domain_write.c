@@ -8,9 +8,8 @@
 
 #include "pfkeep/domain.h"
 
-#define QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
-#define ALIAS_PF       "ua-pfkeep-pf"
-#define ALIAS_PORT     "ua-pfkeep-port"
+#define ALIAS_PF   "ua-pfkeep-pf"
+#define ALIAS_PORT "ua-pfkeep-port"
 
 #define X(x) ((const xmlChar *)(x))
 
@@ -118,6 +117,18 @@ int domain_hostdev_xml(const struct bdf *vf, const char *alias, char **ret_xml)
 	return ret;
 }
 
+/* A PF VM starts no VMs: less to attack, and a nested host needs it off. */
+static void add_cpu(struct writer *w, xmlNodePtr domain)
+{
+	static const char *const off[] = { "svm", "vmx" };
+	xmlNodePtr cpu = element(w, domain, "cpu", NULL);
+
+	attributes(w, cpu, "mode", "host-passthrough", "migratable", "off", NULL);
+	for (int i = 0; i < 2; i++)
+		attributes(w, element(w, cpu, "feature", NULL), "policy", "disable", "name", off[i],
+			   NULL);
+}
+
 static void add_machine(struct writer *w, xmlNodePtr domain, const struct domain_pfvm *vm)
 {
 	xmlNodePtr node;
@@ -143,8 +154,7 @@ static void add_machine(struct writer *w, xmlNodePtr domain, const struct domain
 	element(w, node, "acpi", NULL);
 	element(w, node, "apic", NULL);
 	if (!strcmp(vm->type, "kvm"))
-		attributes(w, element(w, domain, "cpu", NULL), "mode", "host-passthrough",
-			   "migratable", "off", NULL);
+		add_cpu(w, domain);
 	element(w, domain, "on_poweroff", "destroy");
 	element(w, domain, "on_reboot", "restart");
 	element(w, domain, "on_crash", "destroy");
@@ -182,6 +192,8 @@ static void add_pf(struct writer *w, xmlNodePtr devices, const struct domain_pfv
 {
 	xmlNodePtr node = element(w, devices, "controller", NULL);
 
+	attributes(w, node, "type", "usb", "model", "none", NULL);
+	node = element(w, devices, "controller", NULL);
 	attributes(w, node, "type", "pci", "index", "0", "model", "pcie-root", NULL);
 	node = element(w, devices, "controller", NULL);
 	attributes(w, node, "type", "pci", "index", "1", "model", "pcie-root-port", NULL);
@@ -208,20 +220,37 @@ static void override(struct writer *w, xmlNodePtr overrides, xmlNsPtr ns, const 
 	attributes(w, node, "name", name, "type", type, "value", value, NULL);
 }
 
+/* -object secret: the token by the name of a file. */
+static void add_token(struct writer *w, xmlNodePtr domain, xmlNsPtr ns, const char *file)
+{
+	xmlNodePtr list = xmlNewTextChild(domain, ns, X("commandline"), NULL), node;
+	char object[256];
+	const char *const args[] = { "-object", object };
+
+	snprintf(object, sizeof(object), "secret,id=" DOMAIN_TOKEN ",file=%s", file);
+	for (int i = 0; i < 2; i++) {
+		node = list ? xmlNewTextChild(list, ns, X("arg"), NULL) : NULL;
+		w->failed |= !node;
+		attributes(w, node, "value", args[i], NULL);
+	}
+}
+
 /* What libvirt has no element for. */
 static void add_overrides(struct writer *w, xmlNodePtr domain, const struct domain_pfvm *vm)
 {
-	xmlNsPtr ns = xmlNewNs(domain, X(QEMU_NAMESPACE), X("qemu"));
+	xmlNsPtr ns = xmlNewNs(domain, X(DOMAIN_QEMU_NAMESPACE), X("qemu"));
 	xmlNodePtr overrides = ns ? xmlNewTextChild(domain, ns, X("override"), NULL) : NULL;
 	char buses[16];
 
 	w->failed |= !overrides;
 	if (!overrides)
 		return;
+	add_token(w, domain, ns, vm->token_file);
 	snprintf(buses, sizeof(buses), "%u", vm->spare_buses);
 	if (vm->spare_buses)
 		override(w, overrides, ns, ALIAS_PORT, "bus-reserve", "unsigned", buses);
 	override(w, overrides, ns, ALIAS_PF, "sriov", "bool", "true");
+	override(w, overrides, ns, ALIAS_PF, "vf-token-secret", "string", DOMAIN_TOKEN);
 }
 
 int domain_pfvm_xml(const struct domain_pfvm *vm, char **ret_xml)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "orchestration/testing/fakehost.h"
 #include "pfkeep/driver.h"
@@ -14,7 +15,8 @@
 
 #define PF_DIR	   "sys/bus/pci/devices/0000:01:00.0"
 #define VF_DIR	   "sys/devices/pci0000:00/0000:00:01.0/0000:02:10.0"
-#define TOKEN_FILE "run/pfkeep/tokens/0000:01:00.0-0"
+#define UUID	   "c7a5fdbd-edaf-9455-926a-d65c16db1809"
+#define TOKEN_FILE TOKEN_DIR "/" UUID
 
 static struct fakehost host;
 static const struct bdf pf = { 0, 1, 0, 0 }, vf = { 0, 2, 0x10, 0 };
@@ -121,28 +123,74 @@ static void driver_knows(char ret_text[static UUID_TEXT])
 		root_read(&host.root, VF_DIR "/vfio_sriov/vf_token", ret_text, UUID_TEXT + 1), 0);
 }
 
-static void a_token_is_in_the_driver_and_in_a_file_of_root(void **state)
+static unsigned int mode_of(const char *name)
 {
-	char first[UUID_TEXT + 1], second[UUID_TEXT + 1], path[128];
-	struct token token;
+	char path[160];
 	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", host.dir, name);
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mode & 0777;
+}
+
+static int show(bool renew, struct token *ret_token)
+{
+	return token_show(&host.root, UUID, renew, geteuid(), ret_token, NULL);
+}
+
+static void a_token_is_in_the_driver_and_in_files_of_root_and_qemu(void **state)
+{
+	char known[UUID_TEXT + 1], path[TOKEN_PATH];
+	struct token token, kept;
+
+	create_vf();
+	close_dir(0711);
+	assert_int_equal(token_read(&host.root, UUID, &token, NULL), -ENOENT);
+	assert_int_equal(show(true, &token), 0);
+	assert_int_equal(token_set(&host.root, &vf, &token, NULL), 0);
+	driver_knows(known);
+	assert_string_equal(known, token.text);
+	assert_int_equal(token_read(&host.root, UUID, &kept, NULL), 0);
+	assert_string_equal(kept.text, token.text);
+	assert_int_equal(mode_of(TOKEN_FILE), 0400);
+	assert_string_equal(token_qemu_path(UUID, path), "/" TOKEN_FILE ".qemu");
+	assert_int_equal(mode_of(path + 1), 0400);
+	assert_int_equal(root_read(&host.root, path, known, sizeof(known)), 0);
+	assert_string_equal(known, token.text);
+	assert_int_equal(token_hide(&host.root, UUID), 0);
+	assert_false(root_exists(&host.root, path));
+	assert_true(root_exists(&host.root, TOKEN_FILE));
+	assert_int_equal(token_forget(&host.root, UUID), 0);
+	assert_int_equal(token_forget(&host.root, UUID), 0);
+	assert_false(root_exists(&host.root, TOKEN_FILE));
+}
+
+static void a_token_is_kept_or_renewed(void **state)
+{
+	struct token first, again, new;
 
 	create_vf();
 	close_dir(0700);
-	assert_int_equal(token_read(&host.root, &pf, 0, &token, NULL), -ENOENT);
-	assert_int_equal(token_renew(&host.root, &pf, 0, &vf, NULL), 0);
-	driver_knows(first);
-	assert_int_equal(token_read(&host.root, &pf, 0, &token, NULL), 0);
-	assert_string_equal(token.text, first);
-	snprintf(path, sizeof(path), "%s/" TOKEN_FILE, host.dir);
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0600);
-	assert_int_equal(token_renew(&host.root, &pf, 0, &vf, NULL), 0);
-	driver_knows(second);
-	assert_string_not_equal(first, second);
-	assert_int_equal(token_forget(&host.root, &pf, 0), 0);
-	assert_int_equal(token_forget(&host.root, &pf, 0), 0);
-	assert_int_equal(token_read(&host.root, &pf, 0, &token, NULL), -ENOENT);
+	assert_int_equal(show(false, &first), 0);
+	assert_int_equal(token_hide(&host.root, UUID), 0);
+	assert_int_equal(show(false, &again), 0);
+	assert_string_equal(first.text, again.text);
+	assert_int_equal(show(true, &new), 0);
+	assert_string_not_equal(first.text, new.text);
+	assert_int_equal(token_read(&host.root, UUID, &again, NULL), 0);
+	assert_string_equal(new.text, again.text);
+}
+
+static void a_driver_without_tokens_is_said(void **state)
+{
+	const struct token token = { UUID };
+	struct problem problem;
+
+	assert_int_equal(root_write(&host.root, PF_DIR "/sriov_numvfs", "1"), 0);
+	fakehost_remove(&host, VF_DIR "/vfio_sriov");
+	assert_int_equal(token_set(&host.root, &vf, &token, &problem), -ENOENT);
+	assert_non_null(strstr(problem.text, "its driver doesn't take a token"));
+	assert_null(strstr(problem.text, UUID));
 }
 
 static void tokens_arent_kept_where_others_look(void **state)
@@ -151,7 +199,7 @@ static void tokens_arent_kept_where_others_look(void **state)
 
 	create_vf();
 	close_dir(0750);
-	assert_int_equal(token_renew(&host.root, &pf, 0, &vf, &problem), -EPERM);
+	assert_int_equal(token_show(&host.root, UUID, true, geteuid(), NULL, &problem), -EPERM);
 	assert_non_null(strstr(problem.text, "/" TOKEN_DIR));
 	assert_false(root_exists(&host.root, TOKEN_FILE));
 }
@@ -163,15 +211,15 @@ static void a_damaged_token_file_is_no_token(void **state)
 
 	create_vf();
 	close_dir(0700);
-	fakehost_file(&host, TOKEN_FILE, "c7a5fdbd-edaf-9455-926a-d65c16db180\n");
-	assert_int_equal(token_read(&host.root, &pf, 0, &token, &problem), -EBADMSG);
-	assert_null(strstr(problem.text, "c7a5"));
+	fakehost_file(&host, TOKEN_FILE, "deadbeef-edaf-9455-926a-d65c16db180\n");
+	assert_int_equal(token_read(&host.root, UUID, &token, &problem), -EBADMSG);
+	assert_null(strstr(problem.text, "deadbeef"));
 	assert_string_equal(token.text, "");
 }
 
 static void wiping_leaves_nothing(void **state)
 {
-	struct token token = { "c7a5fdbd-edaf-9455-926a-d65c16db1809" };
+	struct token token = { UUID };
 	static const struct token zero;
 
 	token_wipe(&token);
@@ -186,7 +234,9 @@ int main(void)
 		T(a_function_without_a_driver_comes_back_without),
 		T(a_driver_that_isnt_there_leaves_the_old_one),
 		T(giving_back_to_a_driver_that_is_gone_is_said),
-		T(a_token_is_in_the_driver_and_in_a_file_of_root),
+		T(a_token_is_in_the_driver_and_in_files_of_root_and_qemu),
+		T(a_token_is_kept_or_renewed),
+		T(a_driver_without_tokens_is_said),
 		T(tokens_arent_kept_where_others_look),
 		T(a_damaged_token_file_is_no_token),
 		T(wiping_leaves_nothing),

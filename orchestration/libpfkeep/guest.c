@@ -189,6 +189,35 @@ static int find_netdev(const struct agent_link *link, char ret_name[static IFNAM
 	return ret;
 }
 
+/* Run ip; what it says is after the words of what. */
+static int run_ip(const struct agent_link *link, const char *const *argv, const char *what,
+		  struct problem *problem)
+{
+	struct agent_output output;
+	int ret;
+
+	ret = agent_exec(link, argv, EXEC_MS, &output, problem);
+	if (ret)
+		return ret;
+	if (output.status)
+		ret = problem_set(problem, -EREMOTEIO, "%s: the PF's driver refuses: %.160s", what,
+				  output.err);
+	agent_output_release(&output);
+	return ret;
+}
+
+int guest_up(const struct agent_link *link, struct problem *problem)
+{
+	char name[IFNAMSIZ];
+	const char *const argv[] = { "/usr/sbin/ip", "link", "set", "dev", name, "up", NULL };
+	int ret;
+
+	ret = find_netdev(link, name, problem);
+	if (ret == -ENOTSUP)
+		return 0;
+	return ret ? ret : run_ip(link, argv, "up", problem);
+}
+
 /* The words of ip for a field. */
 static const char *ip_word(enum vfconf_field field)
 {
@@ -198,10 +227,9 @@ static const char *ip_word(enum vfconf_field field)
 int guest_set_vf(const struct agent_link *link, uint16_t index, const struct vfconf *conf,
 		 struct problem *problem)
 {
-	char name[IFNAMSIZ], number[8], values[VFCONF_FIELDS][VFCONF_VALUE];
+	char name[IFNAMSIZ], number[8], what[16], values[VFCONF_FIELDS][VFCONF_VALUE];
 	const char *argv[8 + 2 * VFCONF_FIELDS] = { "/usr/sbin/ip", "link", "set", "dev",
 						    name,	    "vf",   number };
-	struct agent_output output;
 	int n = 7, ret;
 
 	if (!conf->set)
@@ -218,12 +246,6 @@ int guest_set_vf(const struct agent_link *link, uint16_t index, const struct vfc
 		argv[n++] = ip_word(field) ? ip_word(field) : vfconf_name(i);
 		argv[n++] = vfconf_format(conf, field, values[i]);
 	}
-	ret = agent_exec(link, argv, EXEC_MS, &output, problem);
-	if (ret)
-		return ret;
-	if (output.status)
-		ret = problem_set(problem, -EREMOTEIO, "VF %u: the PF's driver refuses: %.160s",
-				  index, output.err);
-	agent_output_release(&output);
-	return ret;
+	snprintf(what, sizeof(what), "VF %u", index);
+	return run_ip(link, argv, what, problem);
 }

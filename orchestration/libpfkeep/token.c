@@ -10,22 +10,28 @@
 #include "pfkeep/pci.h"
 #include "pfkeep/token.h"
 
-#define TOKEN_NAME (BDF_TEXT + 16)
+#define NEW	   ".new"
+#define QEMU	   ".qemu"
+#define TOKEN_NAME (UUID_TEXT + sizeof(QEMU))
 
 void token_wipe(struct token *token)
 {
 	explicit_bzero(token, sizeof(*token));
 }
 
-static const char *file_name(const struct bdf *pf, uint16_t index, char dst[static TOKEN_NAME])
+const char *token_qemu_path(const char *uuid, char dst[static TOKEN_PATH])
 {
-	char text[BDF_TEXT];
-
-	snprintf(dst, TOKEN_NAME, "%s-%u", bdf_format(pf, text), index);
+	snprintf(dst, TOKEN_PATH, "/" TOKEN_DIR "/%.36s" QEMU, uuid);
 	return dst;
 }
 
-/* The directory must be ours and closed to others, whoever made it. */
+static const char *qemu_name(const char *uuid, char dst[static TOKEN_NAME])
+{
+	snprintf(dst, TOKEN_NAME, "%.36s" QEMU, uuid);
+	return dst;
+}
+
+/* Others may pass through it, to a file whose name they know, and no more. */
 static int open_dir(const struct root *root, int *ret_dir)
 {
 	CLEANUP(cleanup_close) int fd = -1;
@@ -37,98 +43,144 @@ static int open_dir(const struct root *root, int *ret_dir)
 		return ret;
 	if (fstat(fd, &st))
 		return -errno;
-	if (st.st_uid != geteuid() || st.st_mode & 077)
+	if (st.st_uid != geteuid() || st.st_mode & 066)
 		return -EPERM;
 	*ret_dir = take_fd(&fd);
 	return 0;
 }
 
-static int store(int dir, const char *name, const struct token *token)
+int token_prepare(const struct root *root, struct problem *problem)
 {
-	CLEANUP(cleanup_close) int fd = -1;
-	const ssize_t len = UUID_TEXT - 1;
-	int ret = 0;
+	static const char *const dirs[] = { "run", "run/pfkeep", TOKEN_DIR };
 
-	if (unlinkat(dir, ".new", 0) && errno != ENOENT)
-		return -errno;
-	fd = openat(dir, ".new", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, token->text, (size_t)len) != len)
-		ret = -EIO;
-	else if (renameat(dir, ".new", dir, name))
-		ret = -errno;
-	if (ret)
-		unlinkat(dir, ".new", 0);
-	return ret;
-}
-
-static int tell_driver(const struct root *root, const struct bdf *vf, const struct token *token)
-{
-	char path[PCI_ATTR_PATH];
-
-	return root_write(root, pci_path(vf, "vfio_sriov/vf_token", path), token->text);
-}
-
-static int explain(struct problem *problem, int err, const struct bdf *pf, uint16_t index)
-{
-	char name[BDF_TEXT];
-
-	bdf_format(pf, name);
-	if (err == -EPERM)
-		return problem_set(problem, err, "/" TOKEN_DIR ": is open to others than root");
-	return problem_set(problem, err, "%s/%u: its token: %s", name, index, strerror(-err));
-}
-
-int token_renew(const struct root *root, const struct bdf *pf, uint16_t index, const struct bdf *vf,
-		struct problem *problem)
-{
-	CLEANUP(cleanup_close) int dir = -1;
-	TOKEN_AUTO struct token token = { "" };
-	char name[TOKEN_NAME];
-	int ret;
-
-	ret = open_dir(root, &dir);
-	if (!ret)
-		ret = uuid_random(token.text);
-	if (!ret)
-		ret = store(dir, file_name(pf, index, name), &token);
-	if (!ret)
-		ret = tell_driver(root, vf, &token);
-	return ret ? explain(problem, ret, pf, index) : 0;
-}
-
-int token_read(const struct root *root, const struct bdf *pf, uint16_t index,
-	       struct token *ret_token, struct problem *problem)
-{
-	CLEANUP(cleanup_close) int dir = -1;
-	CLEANUP(cleanup_close) int fd = -1;
-	TOKEN_AUTO struct token token = { "" };
-	char name[TOKEN_NAME];
-	int ret;
-
-	ret = open_dir(root, &dir);
-	if (ret)
-		return explain(problem, ret, pf, index);
-	fd = openat(dir, file_name(pf, index, name), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return explain(problem, -errno, pf, index);
-	if (read(fd, token.text, UUID_TEXT) != UUID_TEXT - 1 ||
-	    uuid_parse(token.text, ret_token->text))
-		return explain(problem, -EBADMSG, pf, index);
+	for (int i = 0; i < 3; i++)
+		if (mkdirat(root->fd, dirs[i], 0711) && errno != EEXIST)
+			return problem_set(problem, -errno, "/%s: %s", dirs[i], strerror(errno));
+	/* Whatever the umask made of it. */
+	if (fchmodat(root->fd, TOKEN_DIR, 0711, 0))
+		return problem_set(problem, -errno, "/" TOKEN_DIR ": %s", strerror(errno));
 	return 0;
 }
 
-int token_forget(const struct root *root, const struct bdf *pf, uint16_t index)
+static int fill(int fd, uid_t user, const struct token *token)
+{
+	const ssize_t len = UUID_TEXT - 1;
+
+	/* The content comes last: nobody sees it under another owner. */
+	if (user != geteuid() && fchown(fd, user, (gid_t)-1))
+		return -errno;
+	return write(fd, token->text, (size_t)len) == len ? 0 : -EIO;
+}
+
+static int store(int dir, const char *name, uid_t user, const struct token *token)
+{
+	CLEANUP(cleanup_close) int fd = -1;
+	int ret;
+
+	if (unlinkat(dir, NEW, 0) && errno != ENOENT)
+		return -errno;
+	fd = openat(dir, NEW, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
+	if (fd < 0)
+		return -errno;
+	ret = fill(fd, user, token);
+	if (!ret && renameat(dir, NEW, dir, name))
+		ret = -errno;
+	if (ret)
+		unlinkat(dir, NEW, 0);
+	return ret;
+}
+
+static int load(int dir, const char *name, struct token *ret_token)
+{
+	CLEANUP(cleanup_close) int fd = -1;
+	char text[UUID_TEXT] = "";
+	int ret = 0;
+
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (read(fd, text, UUID_TEXT) != UUID_TEXT - 1 || uuid_parse(text, ret_token->text))
+		ret = -EBADMSG;
+	explicit_bzero(text, sizeof(text));
+	return ret;
+}
+
+static int explain(struct problem *problem, int err, const char *uuid)
+{
+	if (err == -EPERM)
+		return problem_set(problem, err, "/" TOKEN_DIR ": is open to others than root");
+	return problem_set(problem, err, "domain %.36s: its token: %s", uuid, strerror(-err));
+}
+
+int token_show(const struct root *root, const char *uuid, bool renew, uid_t user,
+	       struct token *ret_token, struct problem *problem)
 {
 	CLEANUP(cleanup_close) int dir = -1;
+	TOKEN_AUTO struct token token = { "" };
 	char name[TOKEN_NAME];
+	int ret;
+
+	ret = open_dir(root, &dir);
+	if (ret)
+		return explain(problem, ret, uuid);
+	ret = renew ? -ENOENT : load(dir, uuid, &token);
+	if (ret == -ENOENT) {
+		ret = uuid_random(token.text);
+		if (!ret)
+			ret = store(dir, uuid, geteuid(), &token);
+	}
+	if (!ret)
+		ret = store(dir, qemu_name(uuid, name), user, &token);
+	if (!ret && ret_token)
+		*ret_token = token;
+	return ret ? explain(problem, ret, uuid) : 0;
+}
+
+int token_read(const struct root *root, const char *uuid, struct token *ret_token,
+	       struct problem *problem)
+{
+	CLEANUP(cleanup_close) int dir = -1;
+	int ret;
+
+	ret = open_dir(root, &dir);
+	if (!ret)
+		ret = load(dir, uuid, ret_token);
+	return ret ? explain(problem, ret, uuid) : 0;
+}
+
+static int drop(const struct root *root, const char *name)
+{
+	CLEANUP(cleanup_close) int dir = -1;
 	int ret;
 
 	ret = open_dir(root, &dir);
 	if (ret)
 		return ret;
-	if (unlinkat(dir, file_name(pf, index, name), 0) && errno != ENOENT)
-		return -errno;
-	return 0;
+	return unlinkat(dir, name, 0) && errno != ENOENT ? -errno : 0;
+}
+
+int token_hide(const struct root *root, const char *uuid)
+{
+	char name[TOKEN_NAME];
+
+	return drop(root, qemu_name(uuid, name));
+}
+
+int token_forget(const struct root *root, const char *uuid)
+{
+	int ret = token_hide(root, uuid);
+
+	return ret ? ret : drop(root, uuid);
+}
+
+int token_set(const struct root *root, const struct bdf *vf, const struct token *token,
+	      struct problem *problem)
+{
+	char path[PCI_ATTR_PATH], name[BDF_TEXT];
+	int ret;
+
+	ret = root_write(root, pci_path(vf, "vfio_sriov/vf_token", path), token->text);
+	return ret ? problem_set(problem, ret, "VF %s: its driver doesn't take a token: %s",
+				 bdf_format(vf, name), strerror(-ret))
+		   : 0;
 }

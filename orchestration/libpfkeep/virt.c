@@ -133,31 +133,31 @@ bool virt_is_running(virConnectPtr conn, const char *uuid)
 	return !virt_find(conn, uuid, &dom, NULL) && virDomainIsActive(dom) == 1;
 }
 
-static unsigned int affected(virDomainPtr dom)
+static char *definition(virDomainPtr dom)
 {
-	unsigned int flags = 0;
-
-	if (virDomainIsPersistent(dom) == 1)
-		flags |= VIR_DOMAIN_AFFECT_CONFIG;
-	if (virDomainIsActive(dom) == 1)
-		flags |= VIR_DOMAIN_AFFECT_LIVE;
-	return flags;
+	return virDomainGetXMLDesc(dom, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
 }
 
-/* With a driver that can't change a definition in place: a new definition. */
-static int redefine(virDomainPtr dom, const char *device, bool add, struct problem *problem)
+int virt_edit_tenant(virDomainPtr dom, const struct domain_tenant *tenant, struct problem *problem)
 {
-	CLEANUP(cleanup_free)
-	char *old = virDomainGetXMLDesc(dom, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+	CLEANUP(cleanup_free) char *old = NULL;
 	CLEANUP(cleanup_free) char *new = NULL;
 	virDomainPtr defined;
 	int ret;
 
+	if (virDomainIsPersistent(dom) != 1)
+		return problem_set(
+			problem, -ENOTSUP,
+			"%.60s: has no definition that a VF could be put into: define it",
+			virDomainGetName(dom));
+	old = definition(dom);
 	if (!old)
 		return failed_on(problem, dom);
-	ret = domain_edit_hostdev(old, device, add, &new, problem);
+	ret = domain_edit_tenant(old, tenant, &new, problem);
 	if (ret)
-		return ret;
+		return problem_prefix(problem, ret, "%.60s", virDomainGetName(dom));
+	if (!new)
+		return 0;
 	defined =
 		virDomainDefineXMLFlags(virDomainGetConnect(dom), new, VIR_DOMAIN_DEFINE_VALIDATE);
 	if (!defined)
@@ -166,28 +166,18 @@ static int redefine(virDomainPtr dom, const char *device, bool add, struct probl
 	return 0;
 }
 
-static int change_device(virDomainPtr dom, const char *device, bool add, struct problem *problem)
-{
-	unsigned int flags = affected(dom);
-	int ret;
-
-	ret = add ? virDomainAttachDeviceFlags(dom, device, flags)
-		  : virDomainDetachDeviceFlags(dom, device, flags);
-	if (!ret)
-		return 0;
-	if (virGetLastErrorCode() == VIR_ERR_NO_SUPPORT && !(flags & VIR_DOMAIN_AFFECT_LIVE))
-		return redefine(dom, device, add, problem);
-	return failed_on(problem, dom);
-}
-
 int virt_attach(virDomainPtr dom, const char *device, struct problem *problem)
 {
-	return change_device(dom, device, true, problem);
+	return virDomainAttachDeviceFlags(dom, device, VIR_DOMAIN_AFFECT_LIVE)
+		       ? failed_on(problem, dom)
+		       : 0;
 }
 
 int virt_detach(virDomainPtr dom, const char *device, struct problem *problem)
 {
-	return change_device(dom, device, false, problem);
+	return virDomainDetachDeviceFlags(dom, device, VIR_DOMAIN_AFFECT_LIVE)
+		       ? failed_on(problem, dom)
+		       : 0;
 }
 
 static int agent_command(void *data, const char *request, unsigned int timeout_s, char **ret_reply,

@@ -38,5 +38,8 @@ const char service_interface[] =
 	"# For libvirt's hook: may the domain with this XML start?\n"
 	"method MayStart(xml: string) -> ()\n"
 	"\n"
+	"# For libvirt's hook: QEMU has read its token, or won't.\n"
+	"method HasStarted(uuid: string) -> ()\n"
+	"\n"
 	"# One line that names the object and the rule.\n"
 	"error Failed (message: string)\n";

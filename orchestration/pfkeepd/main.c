@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <libvirt/libvirt.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +21,14 @@
 #include "pfkeep/wire.h"
 
 struct options {
-	const char *state, *socket, *uri, *root;
+	const char *state, *socket, *uri, *root, *qemu_user;
 	struct core_config config;
 };
 
 static const char usage[] =
-	"usage: pfkeepd [--connect URI] [--emulator FILE] [--image FILE] [--memory MIB]\n"
-	"               [--root DIR] [--socket FILE] [--state DIR] [--vm-type TYPE]\n";
+	"usage: pfkeepd [--connect URI] [--emulator FILE] [--image PATH] [--memory MIB]\n"
+	"               [--qemu-user USER] [--root DIR] [--socket FILE] [--state DIR] [--vm-type "
+	"TYPE]\n";
 
 /* To the journal, by way of standard error and systemd's prefixes. */
 static void log_problem(const char *level, const struct problem *problem)
@@ -59,6 +61,16 @@ static int parse_memory(const char *text, unsigned int *ret_memory)
 	return 0;
 }
 
+/* Who may read a token's file while QEMU starts. Nobody else if there is no such user. */
+static uid_t find_user(const char *name)
+{
+	const struct passwd *user = getpwnam(name);
+
+	if (!user)
+		fprintf(stderr, SD_WARNING "there is no user %s, QEMU must run as root\n", name);
+	return user ? user->pw_uid : geteuid();
+}
+
 static int parse(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = {
@@ -66,6 +78,7 @@ static int parse(int argc, char **argv, struct options *options)
 		{ "emulator", required_argument, NULL, 'e' },
 		{ "image", required_argument, NULL, 'i' },
 		{ "memory", required_argument, NULL, 'm' },
+		{ "qemu-user", required_argument, NULL, 'u' },
 		{ "root", required_argument, NULL, 'r' },
 		{ "socket", required_argument, NULL, 's' },
 		{ "state", required_argument, NULL, 'd' },
@@ -88,6 +101,9 @@ static int parse(int argc, char **argv, struct options *options)
 			break;
 		case 'm':
 			ret = parse_memory(optarg, &options->config.memory_mib);
+			break;
+		case 'u':
+			options->qemu_user = optarg;
 			break;
 		case 'r':
 			options->root = optarg;
@@ -166,19 +182,41 @@ static _Noreturn void quit(struct service *service)
 	_exit(0);
 }
 
+/*
+ * Beside the loop, so that hooks are answered: libvirt waits for one while it
+ * starts a PF VM for us.
+ */
+static void *recover(void *data)
+{
+	struct service *service = data;
+	struct problem problem = { "" };
+	int ret;
+
+	pthread_mutex_lock(&service->lock);
+	ret = core_recover(service->core, log_report, NULL, &problem);
+	if (ret) {
+		log_problem(SD_ERR, &problem);
+		_exit(1);
+	}
+	pthread_mutex_unlock(&service->lock);
+	sd_notify(0, "READY=1");
+	return NULL;
+}
+
 static int serve(sd_event *event, struct service *service, const struct options *options,
 		 struct problem *problem)
 {
 	struct listener listener;
+	pthread_t thread;
 	int ret;
 
 	ret = listener_open(&listener, event, service, options->socket, problem);
 	if (ret)
 		return ret;
-	ret = core_recover(service->core, log_report, NULL, problem);
+	ret = -pthread_create(&thread, NULL, recover, service);
 	if (!ret) {
+		pthread_detach(thread);
 		sd_event_set_watchdog(event, 1);
-		sd_notify(0, "READY=1");
 		ret = sd_event_loop(event);
 	}
 	listener_close(&listener);
@@ -225,11 +263,12 @@ int main(int argc, char **argv)
 		.socket = WIRE_SOCKET,
 		.uri = "qemu:///system",
 		.root = "/",
+		.qemu_user = "libvirt-qemu",
 		.config = { .vm_type = "kvm",
 			    .emulator = DOCTOR_QEMU,
-			    .image = "/var/lib/pfkeep/pf-vm.qcow2",
+			    .image = "/var/lib/pfkeep/images/pf-vm",
 			    .memory_mib = 128,
-			    .agent_ms = 120000,
+			    .agent_ms = 300000,
 			    .driver_ms = 30000 },
 	};
 	struct problem problem = { "" };
@@ -238,6 +277,7 @@ int main(int argc, char **argv)
 
 	if (parse(argc, argv, &options))
 		return 2;
+	options.config.qemu_user = find_user(options.qemu_user);
 	ret = sd_event_default(&event);
 	if (ret >= 0)
 		ret = add_signals(event);

@@ -236,6 +236,15 @@ static int run_may_start(struct service_call *call, struct problem *problem)
 	return ret ? ret : core_may_start(call->core, xml, strlen(xml), problem);
 }
 
+static int run_has_started(struct service_call *call, struct problem *problem)
+{
+	const char *uuid = NULL;
+	int ret;
+
+	ret = get_text(call, "uuid", true, &uuid, problem);
+	return ret ? ret : core_has_started(call->core, uuid, problem);
+}
+
 const struct service_method service_methods[] = {
 	{ "ListPFs", "", run_list_pfs, true },
 	{ "ListVFs", "", run_list_vfs, true },
@@ -246,6 +255,7 @@ const struct service_method service_methods[] = {
 	{ "Assign", "pf index domain ", run_assign, false },
 	{ "Unassign", "pf index ", run_unassign, false },
 	{ "MayStart", "xml ", run_may_start, true },
+	{ "HasStarted", "uuid ", run_has_started, true },
 };
 
 const size_t service_method_count = sizeof(service_methods) / sizeof(service_methods[0]);

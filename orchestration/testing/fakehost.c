@@ -132,6 +132,8 @@ static void bind(struct fakehost *host, const char *bdf, const char *driver)
 
 	fakehost_link(host, link, target);
 	fakehost_link(host, back, from);
+	if (!strcmp(driver, "vfio-pci-sriov"))
+		attr(host, dir, "vfio_sriov/vf_token", "%s", "");
 }
 
 static void put(uint8_t *config, int at, uint32_t value, int bytes)
@@ -312,6 +314,9 @@ static void unbind(struct fakehost *host, const char *dir, const char *bdf)
 	PATH(back, "sys/bus/pci/drivers/%s/%s", driver, bdf);
 	fakehost_remove(host, link);
 	fakehost_remove(host, back);
+	PATH(attributes, "%s/vfio_sriov", dir);
+	if (root_exists(&host->root, attributes))
+		fakehost_remove(host, attributes);
 }
 
 static void remove_vf(struct fakehost *host, const char *pf, const char *dir, unsigned int index)

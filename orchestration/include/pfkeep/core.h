@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The operations: PFs go into their VMs and back, VFs to tenants and back. One
- * caller at a time, but for core_may_start(). Each records what it will do before it does it, so that
+ * caller at a time, but for core_may_start() and core_has_started(). Each records what it will do before it does it, so that
  * core_recover() after a crash knows what to finish or to take back.
  */
 #ifndef PFKEEP_CORE_H
@@ -9,6 +9,7 @@
 
 #include <libvirt/libvirt.h>
 #include <pthread.h>
+#include <sys/types.h>
 
 #include "pfkeep/agent.h"
 #include "pfkeep/owner.h"
@@ -18,8 +19,9 @@
 #include "pfkeep/state.h"
 
 struct core_config {
-	const char *vm_type; /* of libvirt: "kvm" */
-	const char *emulator;
+	const char *vm_type;  /* of libvirt: "kvm" */
+	const char *emulator; /* of PF VMs and of tenants with VFs */
+	uid_t qemu_user;      /* that libvirt runs it as */
 	const char *image;
 	unsigned int memory_mib;
 	unsigned int agent_ms;	/* how long a PF VM may take to boot */
@@ -78,10 +80,13 @@ int core_unassign(struct core *core, const struct bdf *pf, uint16_t index, struc
 
 /*
  * May the domain whose XML this is start? Every VF of an adopted PF in it must be
- * its own, every VF that it asks for must be in it. Calls nothing outside:
- * libvirt waits for the answer.
+ * its own, every VF that it asks for must be in it. Its VFs then have a new token,
+ * shown to QEMU until core_has_started(). Both call nothing outside but the
+ * host's files: libvirt waits for the answer.
  */
 int core_may_start(struct core *core, const char *xml, size_t len, struct problem *problem);
+/* Or has failed to, or has ended. */
+int core_has_started(struct core *core, const char *uuid, struct problem *problem);
 
 /*
  * A PF VM that doesn't run is started, the PF with its driver again, its VFs made

@@ -32,6 +32,10 @@
 #define DOMAIN_ALIAS	 64
 /* User aliases of the hostdevs that pfkeep puts in; followed by the request's number. */
 #define DOMAIN_ALIAS_VF "ua-pfkeep-vf"
+/* ID of the QEMU object that holds a domain's token. */
+#define DOMAIN_TOKEN "pfkeep-token"
+
+#define DOMAIN_QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
 
 /* A VF that the domain asks for. */
 struct domain_want {
@@ -65,13 +69,26 @@ void domain_release(struct domain_info *info);
 /* A <hostdev> for a VF that is bound already; allocated. */
 int domain_hostdev_xml(const struct bdf *vf, const char *alias, char **ret_xml);
 
+/* A VF that pfkeep gives to a tenant, known in its XML by the request's number. */
+struct domain_vf {
+	struct bdf bdf;
+	uint16_t request;
+};
+
+struct domain_tenant {
+	const char *emulator;	/* a QEMU that knows how to hand over a token */
+	const char *token_file; /* which this QEMU reads at its start */
+	const struct domain_vf *vfs;
+	size_t n_vfs;
+};
+
 /*
- * The domain's XML with the hostdev put into its devices or taken out, known by
- * its source's address; allocated. -EEXIST if it is there already, -ENOENT if it
- * isn't there.
+ * The definition with exactly these VFs of pfkeep in it, and with what QEMU needs to
+ * open them: allocated, or NULL if it is so already. Without VFs nothing of
+ * pfkeep stays but the emulator. -EEXIST if another hostdev has one of them.
  */
-int domain_edit_hostdev(const char *xml, const char *hostdev, bool add, char **ret_xml,
-			struct problem *problem);
+int domain_edit_tenant(const char *xml, const struct domain_tenant *tenant, char **ret_xml,
+		       struct problem *problem);
 
 /* The VM that owns a PF. */
 struct domain_pfvm {
@@ -82,6 +99,7 @@ struct domain_pfvm {
 	const char *emulator;
 	const char *image;		       /* its disk, qcow2 */
 	const char *kernel, *initrd, *cmdline; /* NULL: boots from its disk */
+	const char *token_file;		       /* its token: domain_tenant */
 	struct bdf pf;
 	unsigned int spare_buses; /* behind the PF's port, for VFs that lie on another bus */
 };

@@ -19,6 +19,11 @@ int guest_wait_driver(const struct agent_link *link, unsigned int timeout_ms,
 		      struct problem *problem);
 int guest_get_vfs(const struct agent_link *link, uint16_t *ret_num, uint16_t *ret_total,
 		  struct problem *problem);
+/*
+ * A network PF's interface is up: without that a VF finds nobody to talk to. Others
+ * have nothing to be done.
+ */
+int guest_up(const struct agent_link *link, struct problem *problem);
 /* From any number to num: by way of none, as the kernel wants it. Verified. */
 int guest_set_vfs(const struct agent_link *link, uint16_t num, struct problem *problem);
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "pfkeep/agent.h"
+#include "pfkeep/domain.h"
 #include "pfkeep/problem.h"
 
 int virt_connect(const char *uri, virConnectPtr *ret_conn, struct problem *problem);
@@ -21,7 +22,10 @@ int virt_start(virConnectPtr conn, const char *uuid, struct problem *problem);
 int virt_remove(virConnectPtr conn, const char *uuid, struct problem *problem);
 bool virt_is_running(virConnectPtr conn, const char *uuid);
 
-/* To the definition, and if the domain runs to that too. */
+/* Nothing is written if the definition is so already. -ENOTSUP if there is none. */
+int virt_edit_tenant(virDomainPtr dom, const struct domain_tenant *tenant, struct problem *problem);
+
+/* To and from the running domain; its definition stays. */
 int virt_attach(virDomainPtr dom, const char *device, struct problem *problem);
 int virt_detach(virDomainPtr dom, const char *device, struct problem *problem);
 
