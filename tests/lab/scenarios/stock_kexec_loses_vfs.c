@@ -59,6 +59,7 @@ static const char restore_script[] =
 	"/sys/bus/pci/devices/%s/sriov_numvfs)"
 	" >/run/after-kexec\n"
 	"modprobe igb\n"
+	"udevadm settle -t 30\n" /* which gives the port its name */
 	"cd /sys/bus/pci/devices/%s\n"
 	"echo 0 >sriov_drivers_autoprobe; echo 2 >sriov_numvfs\n"
 	"nic=$(ls net); ip link set $nic up; ip link set $nic vf 0 mac " MAC "\n"
