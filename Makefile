@@ -10,6 +10,7 @@ SHELL := /bin/bash
 include mk/rules.mk
 include $(wildcard host-vfio-sriov/module.mk qemu-sriov-cap/module.mk pf-vm-image/module.mk \
 	orchestration/module.mk tests/*/module.mk tests/lab/*/module.mk)
+include mk/install.mk
 
 help:
 	@sed -n 's/^## \([a-z-]*\): \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -68,4 +69,4 @@ soak-fuzz: $(BUILD)/tests/run $(FUZZERS)
 clean:
 	rm -rf $(BUILD)
 
--include $(shell [ -d $(BUILD) ] && find $(BUILD) -name '*.d')
+-include $(shell [ -d $(BUILD) ] && find $(BUILD) -name '*.d' -type f)

@@ -26,3 +26,10 @@ $(eval $(call program,lab/vfio_sriov_client,$(addprefix tests/lab/client/,main.c
 	device.c client.c capability.c protect.c regions.c tokens.c keep_alive.c races.c),,-static))
 $(eval $(call program,bench/vfio_config_bench,tests/bench/vfio/config_bench.c \
 	$(addprefix tests/lab/client/,device.c sysfs.c),,-static))
+
+# The sources, for DKMS to build against each kernel that the host gets.
+DKMS_VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' host-vfio-sriov/dkms.conf)
+DKMS_DIR     := /usr/src/vfio-pci-sriov-$(DKMS_VERSION)
+$(foreach f,$(MODULE_SRC),$(eval $(call install,pfkeep-dkms,644,$(f),$(DKMS_DIR)/$(notdir $(f)))))
+$(eval $(call install,pfkeep-dkms,644,host-vfio-sriov/include/uapi/linux/vfio_pci_sriov.h,\
+	$(DKMS_DIR)/include/uapi/linux/vfio_pci_sriov.h))

@@ -4,6 +4,8 @@
 #
 #   $(eval $(call program,PATH,SOURCES[,PKGS[,LDLIBS]]))   build/PATH from C files
 #   $(eval $(call unit_test,NAME,SOURCES[,PKGS[,LDLIBS]])) a cmocka program, run by check-unit
+#   $(eval $(call install,PACKAGE,MODE,FILE,PLACE))        what `make install` puts where;
+#                                                          see mk/install.mk
 #
 # A source outside the folder is named by its path from the top. Objects lie
 # under build/obj/, mirrored, so that two programs share an object; unit tests
@@ -83,3 +85,16 @@ FUZZERS += $(BUILD)/fuzz/$(1)
 FUZZ_COMMANDS += '$(BUILD)/fuzz/$(1) -runs=$$(FUZZ_RUNS) -seed=$$(FUZZ_SEED) -max_len=$(3) -len_control=0 -artifact_prefix=$(BUILD)/fuzz/$(1)- $(5)'
 C_SOURCES += $(2)
 endef
+
+# MODE is as for chmod, or: conf (644, not over one that is there), link (FILE is
+# what it points to). PLACE is a whole path. A program is built first.
+define install
+INSTALL_$(1) += $(2)|$(3)|$(strip $(4))
+INSTALL_FILES_$(1) += $(if $(filter link,$(2)),,$(3))
+endef
+PREFIX     ?= /usr/local
+BINDIR     := $(PREFIX)/bin
+SBINDIR    := $(PREFIX)/sbin
+LIBEXECDIR := $(PREFIX)/libexec/pfkeep
+LIBDIR     := $(PREFIX)/lib
+SHAREDIR   := $(PREFIX)/share

@@ -83,3 +83,17 @@ $(eval $(call unit_test,orch_daemon,$(sort $(D)/daemon_test.c $(H)/hook.c $(ORCH
 	$(ORCH_PKGS)))
 $(BUILD)/tests/orch_daemon: | $(BUILD)/bin/pfkeepd
 $(eval $(call unit_test,orch_manual,$(sort $(C)/manual_test.c $(ORCH_CLI) $(ORCH_ALL)),$(ORCH_PKGS)))
+
+O := orchestration
+$(eval $(call install,pfkeep,755,$(BUILD)/bin/pfkeep,$(BINDIR)/pfkeep))
+$(eval $(call install,pfkeep,755,$(BUILD)/bin/pfkeepd,$(SBINDIR)/pfkeepd))
+# In sbin and not among libvirt's files: there AppArmor lets libvirtd start it.
+$(eval $(call install,pfkeep,755,$(BUILD)/bin/pfkeep-hook,$(SBINDIR)/pfkeep-hook))
+$(eval $(call install,pfkeep,link,$(SBINDIR)/pfkeep-hook,/etc/libvirt/hooks/qemu.d/pfkeep))
+$(eval $(call install,pfkeep,conf,$(O)/systemd/pfkeepd.conf,/etc/pfkeep/pfkeepd.conf))
+$(eval $(call install,pfkeep,644,$(O)/systemd/pfkeepd.service,$(LIBDIR)/systemd/system/pfkeepd.service))
+$(eval $(call install,pfkeep,644,$(O)/systemd/modules-load.conf,$(LIBDIR)/modules-load.d/pfkeep.conf))
+$(eval $(call install,pfkeep,644,$(O)/completion/pfkeep.bash,$(SHAREDIR)/bash-completion/completions/pfkeep))
+$(eval $(call install,pfkeep,644,$(O)/man/pfkeep.1,$(SHAREDIR)/man/man1/pfkeep.1))
+$(eval $(call install,pfkeep,644,$(O)/man/pfkeep-domain.7,$(SHAREDIR)/man/man7/pfkeep-domain.7))
+$(eval $(call install,pfkeep,644,$(O)/man/pfkeepd.8,$(SHAREDIR)/man/man8/pfkeepd.8))

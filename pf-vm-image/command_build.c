@@ -11,7 +11,7 @@
 #include "pf-vm-image/recipe.h"
 
 #define INIT_NAME      "pf-init"
-#define INIT_INSTALLED "/usr/libexec/pfkeep/" INIT_NAME
+#define INIT_INSTALLED "../libexec/pfkeep/" INIT_NAME
 
 static const char help[] =
 	"usage: pf-image build [OPTION]... IMAGE\n"
@@ -29,22 +29,22 @@ static const struct option options[] = {
 	{ "help", no_argument, NULL, 'h' },	    { 0 },
 };
 
-/* Beside us in a build tree, else where it is installed. */
+/* Beside us in a build tree, else where it is installed with us. */
 static int find_init(char ret_path[PATH_MAX], struct problem *p)
 {
-	ssize_t n = readlink("/proc/self/exe", ret_path, PATH_MAX - sizeof(INIT_NAME) - 1);
+	static const char *const places[] = { INIT_NAME, INIT_INSTALLED };
+	ssize_t n = readlink("/proc/self/exe", ret_path, PATH_MAX - sizeof(INIT_INSTALLED) - 1);
 	char *slash;
 
 	ret_path[n > 0 ? n : 0] = '\0';
 	slash = strrchr(ret_path, '/');
-	if (slash) {
-		memcpy(slash + 1, INIT_NAME, sizeof(INIT_NAME));
+	if (!slash)
+		return problem_set(p, -ENOENT, "/proc/self/exe: says nothing");
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		memcpy(slash + 1, places[i], strlen(places[i]) + 1);
 		if (!access(ret_path, R_OK))
 			return 0;
 	}
-	memcpy(ret_path, INIT_INSTALLED, sizeof(INIT_INSTALLED));
-	if (!access(ret_path, R_OK))
-		return 0;
 	return problem_set(p, -errno, "%s: %m", ret_path);
 }
 

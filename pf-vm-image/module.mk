@@ -37,3 +37,6 @@ $(eval $(call program,tests/pf_image_e2e,$(addprefix pf-vm-image/,e2e/image_e2e.
 ## check-image: builds, changes and boots a PF VM's image; root, network, some minutes
 check-image: $(BUILD)/tests/run $(BUILD)/tests/pf_image_e2e $(BUILD)/pf-vm-image/pf-image
 	$(Q)$(BUILD)/tests/run --title 'image' --timeout 3600 -- $(BUILD)/tests/pf_image_e2e
+
+$(eval $(call install,pfkeep-image,755,$(BUILD)/pf-vm-image/pf-image,$(BINDIR)/pf-image))
+$(eval $(call install,pfkeep-image,755,$(BUILD)/pf-vm-image/pf-init,$(LIBEXECDIR)/pf-init))

@@ -10,7 +10,7 @@ SHELLCHECK   ?= shellcheck
 LINT_ROOMS   := $(wildcard orchestration pf-vm-image tests)
 LINT_FILES    = $(sort $(shell find $(LINT_ROOMS) -name '*.[ch]'))
 LINT_SCRIPTS  = $(sort $(shell find . -path ./$(BUILD) -prune -o -path ./.git -prune -o -name '*.sh' -print) \
-	$(wildcard .ci/run))
+	$(wildcard .ci/run packaging/build packaging/*.p[or]*))
 LINT_SOURCES  = $(sort $(C_SOURCES))
 LINT_CFLAGS   = $(CPPFLAGS) -std=gnu11 $(call pkg_cflags,$(sort $(PKGS)))
 LINT_JOBS    := 2
