@@ -49,6 +49,7 @@ $(eval $(call unit_test,orch_driver,$(L)/driver_test.c $(ORCH_DRIVER) $(L)/uuid.
 
 ORCH_AGENT := $(addprefix $(L)/,agent.c base64.c guest.c)
 ORCH_GUEST := orchestration/testing/fakeguest.c $(ORCH_TESTING)
+ORCH_BED   := orchestration/testing/bed.c $(ORCH_GUEST)
 
 $(eval $(call unit_test,orch_agent,$(L)/agent_test.c $(ORCH_AGENT) $(ORCH_GUEST) $(ORCH_NAMES) \
 	$(L)/root.c,json-c))
@@ -58,14 +59,15 @@ $(eval $(call fuzzer,orch_domain_fuzz,tests/fuzz/orch_domain_fuzz.c $(ORCH_DOMAI
 $(eval $(call fuzzer,orch_state_fuzz,tests/fuzz/orch_state_fuzz.c $(ORCH_STATE) $(ORCH_NAMES),4096,\
 	json-c,-dict=tests/fuzz/orch_state.dict))
 
-ORCH_CORE := $(addprefix $(L)/,core.c core_adopt.c core_assign.c core_claim.c core_recover.c \
-	core_tenant.c image.c \
+ORCH_CORE := $(addprefix $(L)/,core.c core_adopt.c core_assign.c core_claim.c core_metadata.c \
+	core_recover.c core_tenant.c core_unmet.c image.c \
 	owner.c record.c stages.c view.c virt.c)
 ORCH_ALL  := $(sort $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR) $(ORCH_STATE) $(ORCH_DOMAIN) $(ORCH_DRIVER) \
 	$(ORCH_AGENT) $(ORCH_CORE))
 ORCH_PKGS := libpci libvirt libvirt-qemu json-c libxml-2.0
 
-$(eval $(call unit_test,orch_core,$(L)/core_test.c $(ORCH_ALL) $(ORCH_GUEST),$(ORCH_PKGS)))
+$(eval $(call unit_test,orch_core,$(L)/core_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS)))
+$(eval $(call unit_test,orch_metadata,$(L)/core_metadata_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS)))
 
 D := orchestration/pfkeepd
 ORCH_SERVICE := $(addprefix $(D)/,interface.c methods.c service.c) $(L)/wire.c
@@ -73,7 +75,7 @@ ORCH_SERVICE := $(addprefix $(D)/,interface.c methods.c service.c) $(L)/wire.c
 $(eval $(call unit_test,orch_service,$(D)/service_test.c $(ORCH_SERVICE) $(ORCH_ALL) $(ORCH_TESTING),\
 	$(ORCH_PKGS)))
 
-$(eval $(call program,bin/pfkeepd,$(D)/main.c $(D)/listener.c $(ORCH_SERVICE) $(ORCH_ALL),\
+$(eval $(call program,bin/pfkeepd,$(D)/main.c $(D)/listener.c $(D)/watcher.c $(ORCH_SERVICE) $(ORCH_ALL),\
 	$(ORCH_PKGS) libsystemd,-lpthread))
 
 H := orchestration/hook

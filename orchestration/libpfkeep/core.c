@@ -29,7 +29,7 @@ int core_load(struct core *core, struct problem *problem)
 	int ret;
 
 	pthread_mutex_init(&core->books, NULL);
-	ret = token_prepare(core->root, problem);
+	ret = token_prepare(core->root, &core->first, problem);
 	if (!ret)
 		ret = owner_new(&core->owners);
 	if (!ret)
@@ -45,7 +45,33 @@ void core_unload(struct core *core)
 {
 	owner_free(core->owners);
 	core->owners = NULL;
+	core_free_unmet(core);
 	pthread_mutex_destroy(&core->books);
+}
+
+void core_set_ready(struct core *core, const struct bdf *pf, bool ready)
+{
+	pthread_mutex_lock(&core->books);
+	owner_set_ready(core->owners, pf, ready);
+	pthread_mutex_unlock(&core->books);
+}
+
+int core_need_ready(const struct core *core, const struct bdf *pf, struct problem *problem)
+{
+	char name[BDF_TEXT];
+
+	if (owner_is_ready(core->owners, pf))
+		return 0;
+	return problem_set(problem, -EAGAIN, "%s: its PF VM isn't ready", bdf_format(pf, name));
+}
+
+int core_find_vf(const struct core *core, const struct bdf *pf, uint16_t index, struct bdf *ret_vf,
+		 struct problem *problem)
+{
+	const struct vfname name = { true, *pf, index };
+	struct bdf found;
+
+	return pci_resolve_vf(core->root, &name, &found, &index, ret_vf, problem);
 }
 
 static int default_agent(struct core *core, virDomainPtr dom, bool wait,

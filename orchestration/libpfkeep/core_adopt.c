@@ -210,6 +210,8 @@ static int stage_finish(void *work, struct problem *problem)
 		return ret;
 	a->pf.phase = RECORD_ADOPTED;
 	ret = core_save_pf(a->core, &a->pf, problem);
+	if (!ret)
+		core_set_ready(a->core, &a->pf.bdf, true);
 	if (ret)
 		core_disown_pf(a->core, &a->pf.bdf, NULL);
 	return ret;

@@ -12,13 +12,15 @@
 #include "pfkeep/vfname.h"
 #include "pfkeep/virt.h"
 
-static int apply(struct core *core, const struct bdf *pf, uint16_t index, const struct vfconf *conf,
-		 struct problem *problem)
+int core_apply_vf(struct core *core, const struct bdf *pf, uint16_t index,
+		  const struct vfconf *conf, struct problem *problem)
 {
 	struct core_agent agent;
 	struct record_pf record;
 	int ret;
 
+	if (!conf->set)
+		return 0;
 	ret = core_need_pf(core, pf, &record, problem);
 	if (!ret)
 		ret = core_agent_open(core, &record, false, &agent, problem);
@@ -43,11 +45,11 @@ int core_set_vf(struct core *core, const struct bdf *pf, uint16_t index, const s
 	ret = core_save_vf(core, &new, problem);
 	if (ret)
 		return ret;
-	ret = apply(core, pf, index, conf, problem);
+	ret = core_apply_vf(core, pf, index, conf, problem);
 	if (!ret)
 		return 0;
 	/* What of it the driver took before it refused is put back too. */
-	if (core_save_vf(core, &old, NULL) || apply(core, pf, index, &old.conf, NULL))
+	if (core_save_vf(core, &old, NULL) || core_apply_vf(core, pf, index, &old.conf, NULL))
 		return problem_prefix(problem, ret, "not undone");
 	return ret;
 }
@@ -62,11 +64,7 @@ struct assignment {
 
 static int resolve(struct assignment *a, struct problem *problem)
 {
-	const struct vfname name = { true, a->vf.claim.pf, a->vf.claim.index };
-	struct bdf pf;
-	uint16_t index;
-
-	return pci_resolve_vf(a->core->root, &name, &pf, &index, &a->vf_bdf, problem);
+	return core_find_vf(a->core, &a->vf.claim.pf, a->vf.claim.index, &a->vf_bdf, problem);
 }
 
 /* The hostdev as it goes into a running domain and out of it. */

@@ -4,6 +4,7 @@
 #define LIBPFKEEP_CORE_PRIV_H
 
 #include "pfkeep/core.h"
+#include "pfkeep/token.h"
 
 /* A VM's agent and what must be let go of after. */
 struct core_agent {
@@ -47,5 +48,18 @@ int core_sync_domain(struct core *core, virDomainPtr dom, struct problem *proble
 /* Nobody knows the VF's token. */
 int core_lock_vf(struct core *core, const struct bdf *vf, struct problem *problem);
 bool core_is_pfvm(const struct core *core, const char *uuid);
+
+int core_find_vf(const struct core *core, const struct bdf *pf, uint16_t index, struct bdf *ret_vf,
+		 struct problem *problem);
+/* By the PF's VM; nothing is recorded. */
+int core_apply_vf(struct core *core, const struct bdf *pf, uint16_t index,
+		  const struct vfconf *conf, struct problem *problem);
+void core_set_ready(struct core *core, const struct bdf *pf, bool ready);
+int core_need_ready(const struct core *core, const struct bdf *pf, struct problem *problem);
+/* why NULL: it has all. */
+void core_set_unmet(struct core *core, const char *uuid, const char *why);
+/* NULL if nothing is known; call with the books locked. */
+const char *core_why_unmet(struct core *core, const char *uuid);
+void core_free_unmet(struct core *core);
 
 #endif

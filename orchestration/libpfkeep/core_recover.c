@@ -59,6 +59,7 @@ static int populate(struct core *core, const struct record_pf *pf, struct proble
 	struct core_agent agent;
 	int ret;
 
+	core_set_ready(core, &pf->bdf, false);
 	ret = core_agent_open(core, pf, true, &agent, problem);
 	if (ret)
 		return ret;
@@ -72,6 +73,7 @@ static int populate(struct core *core, const struct record_pf *pf, struct proble
 	if (!ret)
 		ret = record_each(core->state, NULL, apply_settings, (void *)&settings, problem);
 	core_agent_close(&agent);
+	core_set_ready(core, &pf->bdf, !ret);
 	return ret;
 }
 
@@ -93,27 +95,26 @@ int core_start_pf(struct core *core, const struct bdf *bdf, struct problem *prob
 	return ret ? ret : populate(core, &pf, problem);
 }
 
+/* If it ran while nobody looked, what was last recorded may not have been applied. */
 static int settle(struct core *core, const struct record_pf *pf, struct problem *problem)
 {
-	char name[BDF_TEXT];
-	struct pci_pf now;
-	int ret;
-
-	bdf_format(&pf->bdf, name);
-	if (!virt_is_running(core->conn, pf->uuid))
-		return core_start_pf(core, &pf->bdf, problem);
-	ret = pci_read_pf(core->root, &pf->bdf, &now, problem);
-	if (ret)
-		return ret;
-	if (now.n_vfs != pf->vfs)
-		ret = problem_set(problem, -EUCLEAN, "%s: has %zu VFs instead of %u", name,
-				  now.n_vfs, pf->vfs);
-	pci_pf_release(&now);
-	return ret;
+	if (virt_is_running(core->conn, pf->uuid))
+		return populate(core, pf, problem);
+	return core_start_pf(core, &pf->bdf, problem);
 }
 
-int core_recover(struct core *core, void (*report)(void *data, const struct problem *problem),
-		 void *data, struct problem *problem)
+int core_refresh_pf(struct core *core, const struct bdf *bdf, struct problem *problem)
+{
+	struct record_pf pf;
+	int ret;
+
+	ret = core_need_pf(core, bdf, &pf, problem);
+	if (ret || owner_is_ready(core->owners, bdf))
+		return ret;
+	return settle(core, &pf, problem);
+}
+
+int core_recover(struct core *core, core_report report, void *data, struct problem *problem)
 {
 	struct list list = { 0 };
 	int ret;
@@ -129,5 +130,27 @@ int core_recover(struct core *core, void (*report)(void *data, const struct prob
 			report(data, &why);
 	}
 	free(list.pfs);
-	return ret;
+	return ret ? ret : core_settle_all(core, report, data, problem);
+}
+
+void core_autostart(struct core *core, core_report report, void *data)
+{
+	virDomainPtr *doms = NULL;
+	struct problem why;
+	int n = virt_list_defined(core->conn, &doms, &why);
+
+	if (n < 0)
+		report(data, &why);
+	for (int i = 0; i < n; i++) {
+		char uuid[UUID_TEXT];
+		int wanted = 0;
+
+		if (!virDomainGetUUIDString(doms[i], uuid) &&
+		    owner_list(core->owners, uuid, NULL, 0) &&
+		    !virDomainGetAutostart(doms[i], &wanted) && wanted &&
+		    virDomainIsActive(doms[i]) == 0 && virt_start(core->conn, uuid, &why))
+			report(data, &why);
+		virDomainFree(doms[i]);
+	}
+	free(doms);
 }

@@ -19,15 +19,46 @@ int core_lock_vf(struct core *core, const struct bdf *vf, struct problem *proble
 	return ret ? ret : token_set(core->root, vf, &token, problem);
 }
 
+struct pfvm {
+	const char *uuid;
+	struct record_pf *ret_pf;
+	bool found;
+};
+
+static int compare_pfvm(void *data, const struct record_pf *pf, struct problem *problem)
+{
+	struct pfvm *vm = data;
+
+	if (strcmp(pf->uuid, vm->uuid))
+		return 0;
+	vm->found = true;
+	if (vm->ret_pf)
+		*vm->ret_pf = *pf;
+	return 0;
+}
+
+int core_find_pfvm(const struct core *core, const char *uuid, struct record_pf *ret_pf)
+{
+	struct pfvm vm = { .uuid = uuid, .ret_pf = ret_pf };
+
+	if (record_each_pf(core->state, compare_pfvm, &vm, NULL) || !vm.found)
+		return -ENOENT;
+	return 0;
+}
+
 bool core_is_pfvm(const struct core *core, const char *uuid)
 {
-	json_object_object_foreach(state_all(core->state), key, value) {
-		struct json_object *vm = json_object_object_get(value, "uuid");
+	return !core_find_pfvm(core, uuid, NULL);
+}
 
-		if (!strncmp(key, "pf/", 3) && vm && !strcmp(json_object_get_string(vm), uuid))
-			return true;
-	}
-	return false;
+void core_lost_pfvm(struct core *core, const char *uuid)
+{
+	struct record_pf pf;
+
+	pthread_mutex_lock(&core->books);
+	if (!core_find_pfvm(core, uuid, &pf))
+		owner_set_ready(core->owners, &pf.bdf, false);
+	pthread_mutex_unlock(&core->books);
 }
 
 int core_sync_domain(struct core *core, virDomainPtr dom, struct problem *problem)
@@ -42,13 +73,10 @@ int core_sync_domain(struct core *core, virDomainPtr dom, struct problem *proble
 	tenant.token_file = token_qemu_path(uuid, path);
 	tenant.n_vfs = owner_list(core->owners, uuid, claims, DOMAIN_WANTS_MAX);
 	for (size_t i = 0; i < tenant.n_vfs; i++) {
-		const struct vfname name = { true, claims[i].pf, claims[i].index };
-		struct bdf pf;
-		uint16_t index;
 		int ret;
 
 		vfs[i].request = claims[i].request;
-		ret = pci_resolve_vf(core->root, &name, &pf, &index, &vfs[i].bdf, problem);
+		ret = core_find_vf(core, &claims[i].pf, claims[i].index, &vfs[i].bdf, problem);
 		if (ret)
 			return ret;
 	}
@@ -78,7 +106,7 @@ static int check_hostdev(struct core *core, const struct domain_info *info, cons
 		return problem_set(problem, -EPERM, "domain %.60s: VF %s belongs to domain %s",
 				   info->name, text, claim.uuid);
 	*ret_ours = true;
-	return 0;
+	return core_need_ready(core, &pf, problem);
 }
 
 /* Is there among the domain's own VFs one for this want, in its XML too? */
@@ -99,17 +127,28 @@ static bool is_met(struct core *core, const struct domain_info *info,
 	return false;
 }
 
+static int refuse_want(struct core *core, const struct domain_info *info,
+		       const struct domain_want *want, struct problem *problem)
+{
+	const char *why = core_why_unmet(core, info->uuid);
+	char text[BDF_TEXT];
+
+	bdf_format(&want->pf, text);
+	if (why)
+		return problem_set(problem, -ENOENT, "domain %.60s: asks for a VF of %s: %s",
+				   info->name, text, why);
+	/* A start takes the definition as it was when it was asked for. */
+	return problem_set(problem, -ENOENT,
+			   "domain %.60s: asks for a VF of %s that isn't in its definition yet",
+			   info->name, text);
+}
+
 static int check_wants(struct core *core, const struct domain_info *info, bool any, bool *used,
 		       struct problem *problem)
 {
-	char text[BDF_TEXT];
-
 	for (size_t i = 0; i < info->n_wants; i++)
 		if (info->wants[i].any == any && !is_met(core, info, &info->wants[i], used))
-			return problem_set(
-				problem, -ENOENT,
-				"domain %.60s: asks for a VF of %s that isn't assigned to it yet",
-				info->name, bdf_format(&info->wants[i].pf, text));
+			return refuse_want(core, info, &info->wants[i], problem);
 	return 0;
 }
 

@@ -13,152 +13,29 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "orchestration/testing/fakeguest.h"
+#include "orchestration/testing/bed.h"
 #include "pfkeep/cleanup.h"
 #include "pfkeep/core.h"
 #include "pfkeep/driver.h"
 #include "pfkeep/token.h"
 #include "pfkeep/virt.h"
 
-#define TENANT_UUID "c7a5fdbd-edaf-9455-926a-d65c16db1809"
-#define OTHER_UUID  "c7a5fdbd-edaf-9455-926a-d65c16db1810"
-
-static struct fakehost host;
-static struct fakeguest guest;
-static struct core core;
-static char state_dir[40];
-static const struct bdf pf = { 0, 1, 0, 0 };
-static struct problem problem;
-
-static const struct fakehost_pf igb = {
-	.bdf = "0000:01:00.0",
-	.vendor = 0x8086,
-	.device = 0x10c9,
-	.class = 0x020000,
-	.total_vfs = 7,
-	.vf_offset = 0x80,
-	.vf_stride = 2,
-	.vf_device = 0x10ca,
-	.driver = "igb",
-};
-
-static struct core_config config = {
-	.vm_type = "test",
-	.emulator = "/usr/bin/qemu-system-x86_64",
-	.image = "/var/lib/pfkeep/pf-vm.qcow2",
-	.memory_mib = 128,
-};
-
-static int open_agent(void *data, virDomainPtr dom, struct agent_link *ret_link, struct problem *p)
-{
-	if (virDomainIsActive(dom) != 1)
-		return problem_set(p, -ENOTCONN, "Guest agent is not connected");
-	*ret_link = fakeguest_link(&guest);
-	return 0;
-}
-
-static void load(void)
-{
-	assert_int_equal(state_open(state_dir, &core.state, NULL), 0);
-	if (core_load(&core, &problem))
-		fail_msg("%s", problem.text);
-}
-
-/* As when the daemon is started anew. */
-static void reload(void)
-{
-	core_unload(&core);
-	state_close(core.state);
-	load();
-}
-
-static void define_with(const char *name, const char *uuid, const char *metadata,
-			const char *devices)
-{
-	CLEANUP(cleanup_free) char *xml = NULL;
-
-	assert_true(
-		asprintf(&xml,
-			 "<domain type='test'><name>%s</name><uuid>%s</uuid>%s<memory>4096</memory>"
-			 "<os><type>hvm</type></os><devices>%s</devices></domain>",
-			 name, uuid, metadata, devices) > 0);
-	if (virt_define(core.conn, xml, &problem))
-		fail_msg("%s", problem.text);
-}
-
-static void define(const char *name, const char *uuid)
-{
-	define_with(name, uuid, "", "");
-}
-
-static int setup(void **state)
-{
-	config.qemu_user = geteuid();
-	fakehost_setup(&host);
-	fakehost_driver(&host, "igb");
-	fakehost_driver(&host, "igbvf");
-	fakehost_driver(&host, DRIVER_VFIO);
-	fakehost_bridge(&host, "0000:00:01.0", true);
-	fakehost_pf(&host, "0000:00:01.0", &igb);
-	guest = (struct fakeguest){ .host = &host, .pf = "0000:01:00.0", .total_vfs = 7 };
-	snprintf(state_dir, sizeof(state_dir), "/dev/shm/pfkeep-core-XXXXXX");
-	if (!mkdtemp(state_dir)) {
-		snprintf(state_dir, sizeof(state_dir), "/tmp/pfkeep-core-XXXXXX");
-		assert_non_null(mkdtemp(state_dir));
-	}
-	core = (struct core){ .root = &host.root, .config = &config, .open_agent = open_agent };
-	assert_int_equal(virt_connect("test:///default", &core.conn, NULL), 0);
-	define("web", TENANT_UUID);
-	define("sql", OTHER_UUID);
-	load();
-	return 0;
-}
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-static int teardown(void **state)
-{
-	assert_int_equal(owner_check(core.owners, NULL), 0);
-	virt_remove(core.conn, "web", NULL);
-	virt_remove(core.conn, "sql", NULL);
-	virt_remove(core.conn, "pfkeep-0000-01-00-0", NULL);
-	virConnectClose(core.conn);
-	core_unload(&core);
-	state_close(core.state);
-	fakeguest_release(&guest);
-	fakehost_teardown(&host);
-	return nftw(state_dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static int adopt(uint16_t vfs)
-{
-	const struct core_adopt how = { .bdf = pf, .vfs = vfs };
-
-	return core_adopt(&core, &how, &problem);
-}
-
-static void must_adopt(uint16_t vfs)
-{
-	if (adopt(vfs))
-		fail_msg("%s", problem.text);
-}
+#define TENANT_UUID BED_WEB
+#define OTHER_UUID  BED_SQL
 
 /* Nothing in the world says that anything was ever done. */
 static void check_untouched(void)
 {
 	struct pci_pf now;
 
-	assert_int_equal(pci_read_pf(&host.root, &pf, &now, NULL), 0);
+	assert_int_equal(pci_read_pf(&bed.host.root, &bed_pf, &now, NULL), 0);
 	assert_string_equal(now.fn.driver, "igb");
 	assert_int_equal(now.num_vfs, 0);
 	pci_pf_release(&now);
 	CLEANUP(virt_free) virDomainPtr dom = NULL;
 
-	assert_int_equal(virt_find(core.conn, "pfkeep-0000-01-00-0", &dom, NULL), -ENOENT);
-	assert_int_equal(json_object_object_length(state_all(core.state)), 0);
+	assert_int_equal(virt_find(bed.core.conn, "pfkeep-0000-01-00-0", &dom, NULL), -ENOENT);
+	assert_int_equal(json_object_object_length(state_all(bed.core.state)), 0);
 }
 
 static void check_adopted(uint16_t vfs)
@@ -166,12 +43,12 @@ static void check_adopted(uint16_t vfs)
 	struct record_pf record;
 	struct pci_pf now;
 
-	assert_int_equal(record_get_pf(core.state, &pf, &record), 0);
+	assert_int_equal(record_get_pf(bed.core.state, &bed_pf, &record), 0);
 	assert_int_equal(record.phase, RECORD_ADOPTED);
 	assert_int_equal(record.vfs, vfs);
 	assert_string_equal(record.driver, "igb");
-	assert_true(virt_is_running(core.conn, record.uuid));
-	assert_int_equal(pci_read_pf(&host.root, &pf, &now, NULL), 0);
+	assert_true(virt_is_running(bed.core.conn, record.uuid));
+	assert_int_equal(pci_read_pf(&bed.host.root, &bed_pf, &now, NULL), 0);
 	assert_string_equal(now.fn.driver, DRIVER_VFIO);
 	assert_int_equal(now.n_vfs, vfs);
 	for (size_t i = 0; i < now.n_vfs; i++)
@@ -181,20 +58,20 @@ static void check_adopted(uint16_t vfs)
 
 static void a_pf_goes_into_its_vm_and_comes_back(void **state)
 {
-	must_adopt(3);
+	bed_must_adopt(3);
 	check_adopted(3);
-	reload();
+	bed_reload();
 	check_adopted(3);
-	assert_int_equal(adopt(3), -EEXIST);
-	assert_non_null(strstr(problem.text, "0000:01:00.0: is adopted already"));
-	assert_int_equal(core_release(&core, &pf, NULL), 0);
+	assert_int_equal(bed_adopt(3), -EEXIST);
+	assert_non_null(strstr(bed.problem.text, "0000:01:00.0: is adopted already"));
+	assert_int_equal(core_release(&bed.core, &bed_pf, NULL), 0);
 	check_untouched();
-	assert_int_equal(core_release(&core, &pf, NULL), -ENOENT);
+	assert_int_equal(core_release(&bed.core, &bed_pf, NULL), -ENOENT);
 }
 
 static void all_vfs_are_the_default(void **state)
 {
-	must_adopt(0);
+	bed_must_adopt(0);
 	check_adopted(7);
 }
 
@@ -202,57 +79,59 @@ static void what_cant_be_adopted_is_left_alone(void **state)
 {
 	const struct core_adopt absent = { .bdf = { 0, 9, 0, 0 } },
 				bridge = { .bdf = { 0, 0, 1, 0 } },
-				tiny = { .bdf = pf, .memory_mib = 1 },
-				slash = { .bdf = pf, .name = "a/b" },
-				taken = { .bdf = pf, .name = "web" };
+				tiny = { .bdf = bed_pf, .memory_mib = 1 },
+				slash = { .bdf = bed_pf, .name = "a/b" },
+				taken = { .bdf = bed_pf, .name = "web" };
 
-	assert_int_equal(core_adopt(&core, &absent, NULL), -ENODEV);
-	assert_int_equal(core_adopt(&core, &bridge, NULL), -ENOTSUP);
-	assert_int_equal(core_adopt(&core, &tiny, NULL), -EINVAL);
-	assert_int_equal(core_adopt(&core, &slash, NULL), -EINVAL);
-	assert_int_equal(core_adopt(&core, &taken, NULL), -EEXIST);
-	assert_int_equal(adopt(8), -ERANGE);
+	assert_int_equal(core_adopt(&bed.core, &absent, NULL), -ENODEV);
+	assert_int_equal(core_adopt(&bed.core, &bridge, NULL), -ENOTSUP);
+	assert_int_equal(core_adopt(&bed.core, &tiny, NULL), -EINVAL);
+	assert_int_equal(core_adopt(&bed.core, &slash, NULL), -EINVAL);
+	assert_int_equal(core_adopt(&bed.core, &taken, NULL), -EEXIST);
+	assert_int_equal(bed_adopt(8), -ERANGE);
 	check_untouched();
 	assert_int_equal(
-		root_write(&host.root, "sys/bus/pci/devices/0000:01:00.0/sriov_numvfs", "2"), 0);
-	assert_int_equal(adopt(3), -EBUSY);
-	assert_non_null(strstr(problem.text, "VFs of its host driver"));
+		root_write(&bed.host.root, "sys/bus/pci/devices/0000:01:00.0/sriov_numvfs", "2"),
+		0);
+	assert_int_equal(bed_adopt(3), -EBUSY);
+	assert_non_null(strstr(bed.problem.text, "VFs of its host driver"));
 	assert_int_equal(
-		root_write(&host.root, "sys/bus/pci/devices/0000:01:00.0/sriov_numvfs", "0"), 0);
+		root_write(&bed.host.root, "sys/bus/pci/devices/0000:01:00.0/sriov_numvfs", "0"),
+		0);
 }
 
 static void a_failure_at_any_stage_goes_back_to_how_it_was(void **state)
 {
-	guest.driver_after = 1000;
-	assert_int_equal(adopt(3), -ETIMEDOUT);
-	assert_memory_equal(problem.text, "create VFs: ", 12);
+	bed.guest.driver_after = 1000;
+	assert_int_equal(bed_adopt(3), -ETIMEDOUT);
+	assert_memory_equal(bed.problem.text, "create VFs: ", 12);
 	check_untouched();
-	guest.driver_after = 0;
-	guest.silent = 1;
-	assert_int_equal(adopt(3), -ETIMEDOUT);
+	bed.guest.driver_after = 0;
+	bed.guest.silent = 1;
+	assert_int_equal(bed_adopt(3), -ETIMEDOUT);
 	check_untouched();
-	guest.silent = 0;
-	guest.fail_write = 1;
-	assert_int_equal(adopt(3), -EREMOTEIO);
+	bed.guest.silent = 0;
+	bed.guest.fail_write = 1;
+	assert_int_equal(bed_adopt(3), -EREMOTEIO);
 	check_untouched();
-	guest.fail_write = 0;
+	bed.guest.fail_write = 0;
 	/* The guest says that it made them, the host sees none. */
-	guest.host = NULL;
-	assert_int_equal(adopt(3), -EIO);
-	assert_non_null(strstr(problem.text, "the host sees 0 VFs instead of 3"));
+	bed.guest.host = NULL;
+	assert_int_equal(bed_adopt(3), -EIO);
+	assert_non_null(strstr(bed.problem.text, "the host sees 0 VFs instead of 3"));
 	check_untouched();
-	guest.host = &host;
-	guest.num_vfs = 0;
+	bed.guest.host = &bed.host;
+	bed.guest.num_vfs = 0;
 	/* The module is gone. */
-	fakehost_remove(&host, "sys/bus/pci/drivers/" DRIVER_VFIO);
-	assert_int_equal(adopt(3), -ENODEV);
-	assert_memory_equal(problem.text, "bind: ", 6);
+	fakehost_remove(&bed.host, "sys/bus/pci/drivers/" DRIVER_VFIO);
+	assert_int_equal(bed_adopt(3), -ENODEV);
+	assert_memory_equal(bed.problem.text, "bind: ", 6);
 	check_untouched();
 }
 
 static void a_crash_while_adopting_is_taken_back(void **state)
 {
-	const struct record_pf record = { .bdf = pf,
+	const struct record_pf record = { .bdf = bed_pf,
 					  .phase = RECORD_ADOPTING,
 					  .domain = "pfkeep-0000-01-00-0",
 					  .uuid = "c7a5fdbd-edaf-9455-926a-d65c16db1811",
@@ -263,92 +142,78 @@ static void a_crash_while_adopting_is_taken_back(void **state)
 	/* Once with nothing done but the record, once with all but the last stage. */
 	for (int done = 0; done < 2; done++) {
 		if (done)
-			must_adopt(3);
+			bed_must_adopt(3);
 		struct record_pf now = record;
 
 		if (done)
-			assert_int_equal(record_get_pf(core.state, &pf, &now), 0);
+			assert_int_equal(record_get_pf(bed.core.state, &bed_pf, &now), 0);
 		now.phase = RECORD_ADOPTING;
 		assert_int_equal(state_change_init(&change), 0);
 		assert_int_equal(record_put_pf(&change, &now), 0);
-		assert_int_equal(state_commit(core.state, &change, NULL), 0);
+		assert_int_equal(state_commit(bed.core.state, &change, NULL), 0);
 		state_change_release(&change);
-		reload();
-		assert_int_equal(core_recover(&core, NULL, NULL, &problem), 0);
-		guest.num_vfs = 0;
+		bed_reload();
+		assert_int_equal(core_recover(&bed.core, NULL, NULL, &bed.problem), 0);
+		bed.guest.num_vfs = 0;
 		check_untouched();
 	}
-}
-
-static unsigned int reports;
-
-static void count_report(void *data, const struct problem *why)
-{
-	reports++;
-	problem = *why;
-}
-
-static void power_off(void)
-{
-	CLEANUP(virt_free) virDomainPtr dom = NULL;
-
-	assert_int_equal(virt_find(core.conn, "pfkeep-0000-01-00-0", &dom, NULL), 0);
-	assert_int_equal(virDomainDestroy(dom), 0);
 }
 
 static void after_a_reboot_pf_vm_vfs_and_settings_are_there_again(void **state)
 {
 	struct vfconf conf = { 0 };
 
-	must_adopt(3);
+	bed_must_adopt(3);
 	vfconf_set(&conf, "vlan", "7", NULL);
-	assert_int_equal(core_set_vf(&core, &pf, 1, &conf, NULL), 0);
+	assert_int_equal(core_set_vf(&bed.core, &bed_pf, 1, &conf, NULL), 0);
 	/* The kernel has given the PF to its own driver, VFs and settings are gone. */
-	power_off();
+	bed_stop(BED_VM);
 	assert_int_equal(
-		root_write(&host.root, "sys/bus/pci/devices/0000:01:00.0/sriov_numvfs", "0"), 0);
-	assert_int_equal(driver_restore(&host.root, &pf, "igb", NULL), 0);
-	guest.num_vfs = 0;
-	guest.ip[0] = '\0';
-	reload();
-	reports = 0;
-	assert_int_equal(core_recover(&core, count_report, NULL, NULL), 0);
-	assert_int_equal(reports, 0);
+		root_write(&bed.host.root, "sys/bus/pci/devices/0000:01:00.0/sriov_numvfs", "0"),
+		0);
+	assert_int_equal(driver_restore(&bed.host.root, &bed_pf, "igb", NULL), 0);
+	bed.guest.num_vfs = 0;
+	bed.guest.ip[0] = '\0';
+	bed_reload();
+	bed.reports = 0;
+	assert_int_equal(core_recover(&bed.core, bed_report, NULL, NULL), 0);
+	assert_int_equal(bed.reports, 0);
 	check_adopted(3);
-	assert_string_equal(guest.ip, "link set dev ens2 vf 1 vlan 7");
-	assert_int_equal(core_start_pf(&core, &pf, &problem), -EALREADY);
+	assert_string_equal(bed.guest.ip, "link set dev ens2 vf 1 vlan 7");
+	assert_int_equal(core_start_pf(&bed.core, &bed_pf, &bed.problem), -EALREADY);
 }
 
 static void what_cant_be_mended_is_reported_and_the_rest_goes_on(void **state)
 {
-	must_adopt(3);
-	reports = 0;
+	bed_must_adopt(3);
+	bed.reports = 0;
 	assert_int_equal(
-		root_write(&host.root, "sys/bus/pci/devices/0000:01:00.0/sriov_numvfs", "0"), 0);
-	assert_int_equal(core_recover(&core, count_report, NULL, NULL), 0);
-	assert_int_equal(reports, 1);
-	assert_string_equal(problem.text, "0000:01:00.0: has 0 VFs instead of 3");
-	power_off();
-	guest.silent = 1;
-	assert_int_equal(core_recover(&core, count_report, NULL, NULL), 0);
-	assert_int_equal(reports, 2);
+		root_write(&bed.host.root, "sys/bus/pci/devices/0000:01:00.0/sriov_numvfs", "0"),
+		0);
+	assert_int_equal(core_recover(&bed.core, bed_report, NULL, NULL), 0);
+	assert_int_equal(bed.reports, 1);
+	assert_string_equal(bed.problem.text, "0000:01:00.0: the host sees 0 VFs instead of 3");
+	bed_stop(BED_VM);
+	bed.guest.silent = 1;
+	assert_int_equal(core_recover(&bed.core, bed_report, NULL, NULL), 0);
+	assert_int_equal(bed.reports, 2);
 }
 
 static void the_number_of_vfs_changes_while_nobody_has_one(void **state)
 {
-	must_adopt(3);
-	assert_int_equal(core_set_vfs(&core, &pf, 5, NULL), 0);
+	bed_must_adopt(3);
+	assert_int_equal(core_set_vfs(&bed.core, &bed_pf, 5, NULL), 0);
 	check_adopted(5);
-	assert_int_equal(core_set_vfs(&core, &pf, 2, NULL), 0);
+	assert_int_equal(core_set_vfs(&bed.core, &bed_pf, 2, NULL), 0);
 	check_adopted(2);
-	assert_int_equal(core_set_vfs(&core, &pf, 8, &problem), -ERANGE);
+	assert_int_equal(core_set_vfs(&bed.core, &bed_pf, 8, &bed.problem), -ERANGE);
 	check_adopted(2);
-	assert_int_equal(core_assign(&core, &pf, 1, "web", NULL, &problem), 0);
-	assert_int_equal(core_set_vfs(&core, &pf, 5, &problem), -EBUSY);
-	assert_non_null(strstr(problem.text, "tenants have 1 of its VFs"));
+	assert_int_equal(core_assign(&bed.core, &bed_pf, 1, "web", NULL, &bed.problem), 0);
+	assert_int_equal(core_set_vfs(&bed.core, &bed_pf, 5, &bed.problem), -EBUSY);
+	assert_non_null(strstr(bed.problem.text, "tenants have 1 of its VFs"));
 	check_adopted(2);
-	reload();
-	assert_int_equal(core_release(&core, &pf, &problem), -EBUSY);
+	bed_reload();
+	assert_int_equal(core_release(&bed.core, &bed_pf, &bed.problem), -EBUSY);
 	check_adopted(2);
 }
 
@@ -365,16 +230,16 @@ static void a_vf_s_settings_are_applied_and_kept(void **state)
 	struct vfconf conf = conf_of("vlan", "7");
 	struct record_vf vf;
 
-	must_adopt(3);
-	assert_int_equal(core_set_vf(&core, &pf, 1, &conf, NULL), 0);
-	assert_string_equal(guest.ip, "link set dev ens2 vf 1 vlan 7");
+	bed_must_adopt(3);
+	assert_int_equal(core_set_vf(&bed.core, &bed_pf, 1, &conf, NULL), 0);
+	assert_string_equal(bed.guest.ip, "link set dev ens2 vf 1 vlan 7");
 	conf = conf_of("mac", "52:54:00:12:34:56");
-	assert_int_equal(core_set_vf(&core, &pf, 1, &conf, NULL), 0);
-	reload();
-	assert_int_equal(record_get_vf(core.state, &pf, 1, &vf), 0);
+	assert_int_equal(core_set_vf(&bed.core, &bed_pf, 1, &conf, NULL), 0);
+	bed_reload();
+	assert_int_equal(record_get_vf(bed.core.state, &bed_pf, 1, &vf), 0);
 	assert_int_equal(vf.conf.set, VFCONF_VLAN | VFCONF_MAC);
-	assert_int_equal(core_set_vf(&core, &pf, 3, &conf, &problem), -ENOENT);
-	assert_string_equal(problem.text, "0000:01:00.0/3: the PF has 3 VFs");
+	assert_int_equal(core_set_vf(&bed.core, &bed_pf, 3, &conf, &bed.problem), -ENOENT);
+	assert_string_equal(bed.problem.text, "0000:01:00.0/3: the PF has 3 VFs");
 }
 
 static void settings_that_are_refused_arent_kept(void **state)
@@ -382,56 +247,37 @@ static void settings_that_are_refused_arent_kept(void **state)
 	struct vfconf conf = conf_of("vlan", "7");
 	struct record_vf vf;
 
-	must_adopt(3);
-	guest.ip_status = 2;
-	assert_int_equal(core_set_vf(&core, &pf, 1, &conf, &problem), -EREMOTEIO);
-	assert_int_equal(record_get_vf(core.state, &pf, 1, &vf), -ENOENT);
-}
-
-/* XML of the domain as the hook gets it. */
-static char *hook_xml(const char *name)
-{
-	CLEANUP(virt_free) virDomainPtr dom = NULL;
-
-	assert_int_equal(virt_find(core.conn, name, &dom, NULL), 0);
-	return virDomainGetXMLDesc(dom, VIR_DOMAIN_XML_SECURE);
-}
-
-static int may_start(const char *name)
-{
-	CLEANUP(cleanup_free) char *xml = hook_xml(name);
-
-	return core_may_start(&core, xml, strlen(xml), &problem);
+	bed_must_adopt(3);
+	bed.guest.ip_status = 2;
+	assert_int_equal(core_set_vf(&bed.core, &bed_pf, 1, &conf, &bed.problem), -EREMOTEIO);
+	assert_int_equal(record_get_vf(bed.core.state, &bed_pf, 1, &vf), -ENOENT);
 }
 
 static void a_vf_goes_to_one_tenant_and_back(void **state)
 {
 	uint16_t index;
 
-	must_adopt(2);
-	assert_int_equal(core_assign(&core, &pf, 1, "web", NULL, &problem), 0);
-	assert_int_equal(core_assign(&core, &pf, 1, "sql", NULL, &problem), -EBUSY);
-	assert_non_null(strstr(problem.text, "0000:01:00.0/1: belongs to domain " TENANT_UUID));
-	assert_int_equal(core_assign(&core, &pf, 1, "web", NULL, &problem), -EBUSY);
-	assert_int_equal(core_assign(&core, &pf, -1, "sql", &index, &problem), 0);
+	bed_must_adopt(2);
+	assert_int_equal(core_assign(&bed.core, &bed_pf, 1, "web", NULL, &bed.problem), 0);
+	assert_int_equal(core_assign(&bed.core, &bed_pf, 1, "sql", NULL, &bed.problem), -EBUSY);
+	assert_non_null(strstr(bed.problem.text, "0000:01:00.0/1: belongs to domain " TENANT_UUID));
+	assert_int_equal(core_assign(&bed.core, &bed_pf, 1, "web", NULL, &bed.problem), -EBUSY);
+	assert_int_equal(core_assign(&bed.core, &bed_pf, -1, "sql", &index, &bed.problem), 0);
 	assert_int_equal(index, 0);
-	assert_int_equal(core_assign(&core, &pf, -1, "sql", &index, &problem), -ENOSPC);
-	assert_int_equal(may_start("web"), 0);
-	assert_int_equal(may_start("sql"), 0);
-	reload();
-	assert_int_equal(core_unassign(&core, &pf, 1, &problem), 0);
-	assert_int_equal(core_unassign(&core, &pf, 1, &problem), -ENOENT);
-	CLEANUP(cleanup_free) char *xml = hook_xml("web");
+	assert_int_equal(core_assign(&bed.core, &bed_pf, -1, "sql", &index, &bed.problem), -ENOSPC);
+	assert_int_equal(bed_may_start("web"), 0);
+	assert_int_equal(bed_may_start("sql"), 0);
+	bed_reload();
+	/* Until it is known that the PF VM is as it was. */
+	assert_int_equal(bed_may_start("web"), -EAGAIN);
+	assert_int_equal(core_recover(&bed.core, NULL, NULL, &bed.problem), 0);
+	assert_int_equal(core_unassign(&bed.core, &bed_pf, 1, &bed.problem), 0);
+	assert_int_equal(core_unassign(&bed.core, &bed_pf, 1, &bed.problem), -ENOENT);
+	CLEANUP(cleanup_free) char *xml = bed_xml("web");
 
 	assert_null(strstr(xml, "<hostdev"));
-	assert_int_equal(core_assign(&core, &pf, 1, OTHER_UUID, NULL, &problem), 0);
-	assert_int_equal(may_start("sql"), 0);
-}
-
-static void read_file(const char *path, char ret_text[static ROOT_ATTR])
-{
-	if (root_read(&host.root, path, ret_text, ROOT_ATTR))
-		fail_msg("%s can't be read", path);
+	assert_int_equal(core_assign(&bed.core, &bed_pf, 1, OTHER_UUID, NULL, &bed.problem), 0);
+	assert_int_equal(bed_may_start("sql"), 0);
 }
 
 #define VF_TOKEN(bdf) "sys/bus/pci/devices/" bdf "/vfio_sriov/vf_token"
@@ -442,29 +288,29 @@ static void a_token_is_new_at_each_start_and_when_a_vf_changes_hands(void **stat
 {
 	char unowned[ROOT_ATTR], first[ROOT_ATTR], second[ROOT_ATTR], qemu[ROOT_ATTR];
 
-	must_adopt(2);
-	read_file(VF_TOKEN("0000:01:10.2"), unowned);
+	bed_must_adopt(2);
+	bed_read(VF_TOKEN("0000:01:10.2"), unowned);
 	assert_int_equal(strlen(unowned), UUID_TEXT - 1);
-	assert_int_equal(core_assign(&core, &pf, 1, "web", NULL, &problem), 0);
-	assert_int_equal(may_start("web"), 0);
-	read_file(VF_TOKEN("0000:01:10.2"), first);
-	read_file(QEMU_TOKEN, qemu);
+	assert_int_equal(core_assign(&bed.core, &bed_pf, 1, "web", NULL, &bed.problem), 0);
+	assert_int_equal(bed_may_start("web"), 0);
+	bed_read(VF_TOKEN("0000:01:10.2"), first);
+	bed_read(QEMU_TOKEN, qemu);
 	assert_string_equal(first, qemu);
 	assert_string_not_equal(first, unowned);
-	assert_int_equal(core_has_started(&core, TENANT_UUID, NULL), 0);
-	assert_false(root_exists(&host.root, QEMU_TOKEN));
-	assert_int_equal(core_has_started(&core, "../../etc/passwd", &problem), -EINVAL);
-	assert_int_equal(may_start("web"), 0);
-	read_file(VF_TOKEN("0000:01:10.2"), second);
+	assert_int_equal(core_has_started(&bed.core, TENANT_UUID, NULL), 0);
+	assert_false(root_exists(&bed.host.root, QEMU_TOKEN));
+	assert_int_equal(core_has_started(&bed.core, "../../etc/passwd", &bed.problem), -EINVAL);
+	assert_int_equal(bed_may_start("web"), 0);
+	bed_read(VF_TOKEN("0000:01:10.2"), second);
 	assert_string_not_equal(first, second);
-	assert_int_equal(core_unassign(&core, &pf, 1, &problem), 0);
-	read_file(VF_TOKEN("0000:01:10.2"), unowned);
+	assert_int_equal(core_unassign(&bed.core, &bed_pf, 1, &bed.problem), 0);
+	bed_read(VF_TOKEN("0000:01:10.2"), unowned);
 	assert_string_not_equal(second, unowned);
 	/* Neither the state nor a definition holds it. */
-	CLEANUP(cleanup_free) char *xml = hook_xml("web");
+	CLEANUP(cleanup_free) char *xml = bed_xml("web");
 
 	assert_null(strstr(xml, second));
-	assert_null(strstr(json_object_to_json_string(state_all(core.state)), second));
+	assert_null(strstr(json_object_to_json_string(state_all(bed.core.state)), second));
 }
 
 static void a_pf_vm_s_token_stays_and_is_shown_while_it_starts(void **state)
@@ -473,32 +319,33 @@ static void a_pf_vm_s_token_stays_and_is_shown_while_it_starts(void **state)
 	struct token first, second;
 	char path[TOKEN_PATH];
 
-	must_adopt(2);
-	assert_int_equal(record_get_pf(core.state, &pf, &record), 0);
-	assert_int_equal(token_read(&host.root, record.uuid, &first, NULL), 0);
-	assert_false(root_exists(&host.root, token_qemu_path(record.uuid, path)));
+	bed_must_adopt(2);
+	assert_int_equal(record_get_pf(bed.core.state, &bed_pf, &record), 0);
+	assert_int_equal(token_read(&bed.host.root, record.uuid, &first, NULL), 0);
+	assert_false(root_exists(&bed.host.root, token_qemu_path(record.uuid, path)));
 	/* By hand. */
-	assert_int_equal(may_start(record.domain), 0);
-	assert_true(root_exists(&host.root, path));
-	assert_int_equal(token_read(&host.root, record.uuid, &second, NULL), 0);
+	assert_int_equal(bed_may_start(record.domain), 0);
+	assert_true(root_exists(&bed.host.root, path));
+	assert_int_equal(token_read(&bed.host.root, record.uuid, &second, NULL), 0);
 	assert_string_equal(first.text, second.text);
-	assert_int_equal(core_release(&core, &pf, NULL), 0);
-	assert_int_equal(token_read(&host.root, record.uuid, &second, NULL), -ENOENT);
-	assert_false(root_exists(&host.root, path));
+	assert_int_equal(core_release(&bed.core, &bed_pf, NULL), 0);
+	assert_int_equal(token_read(&bed.host.root, record.uuid, &second, NULL), -ENOENT);
+	assert_false(root_exists(&bed.host.root, path));
 }
 
 static void a_wrong_tenant_is_named(void **state)
 {
-	assert_int_equal(core_assign(&core, &pf, 1, "web", NULL, &problem), -ENOENT);
-	assert_string_equal(problem.text, "0000:01:00.0: isn't adopted");
-	must_adopt(2);
-	assert_int_equal(core_assign(&core, &pf, 1, "nobody", NULL, &problem), -ENOENT);
-	assert_non_null(strstr(problem.text, "nobody: libvirt knows no such domain"));
-	assert_int_equal(core_assign(&core, &pf, 2, "web", NULL, &problem), -ENOENT);
-	assert_int_equal(core_assign(&core, &pf, 1, "pfkeep-0000-01-00-0", NULL, &problem),
-			 -EINVAL);
-	assert_non_null(strstr(problem.text, "is a PF VM"));
-	assert_int_equal(owner_count(core.owners, &pf), 0);
+	assert_int_equal(core_assign(&bed.core, &bed_pf, 1, "web", NULL, &bed.problem), -ENOENT);
+	assert_string_equal(bed.problem.text, "0000:01:00.0: isn't adopted");
+	bed_must_adopt(2);
+	assert_int_equal(core_assign(&bed.core, &bed_pf, 1, "nobody", NULL, &bed.problem), -ENOENT);
+	assert_non_null(strstr(bed.problem.text, "nobody: libvirt knows no such domain"));
+	assert_int_equal(core_assign(&bed.core, &bed_pf, 2, "web", NULL, &bed.problem), -ENOENT);
+	assert_int_equal(
+		core_assign(&bed.core, &bed_pf, 1, "pfkeep-0000-01-00-0", NULL, &bed.problem),
+		-EINVAL);
+	assert_non_null(strstr(bed.problem.text, "is a PF VM"));
+	assert_int_equal(owner_count(bed.core.owners, &bed_pf), 0);
 }
 
 #define MINE                                                                  \
@@ -507,17 +354,17 @@ static void a_wrong_tenant_is_named(void **state)
 
 static void a_definition_that_cant_be_changed_leaves_the_vf_free(void **state)
 {
-	must_adopt(2);
+	bed_must_adopt(2);
 	/* The domain has that hostdev already, by another hand. */
-	define_with("web", TENANT_UUID, "", MINE);
-	assert_true(core_assign(&core, &pf, 1, "web", NULL, &problem) < 0);
-	assert_memory_equal(problem.text, "define: web: ", 13);
-	assert_int_equal(owner_count(core.owners, &pf), 0);
-	reload();
-	assert_int_equal(owner_count(core.owners, &pf), 0);
+	bed_define("web", TENANT_UUID, "", MINE);
+	assert_true(core_assign(&bed.core, &bed_pf, 1, "web", NULL, &bed.problem) < 0);
+	assert_memory_equal(bed.problem.text, "define: web: ", 13);
+	assert_int_equal(owner_count(bed.core.owners, &bed_pf), 0);
+	bed_reload();
+	assert_int_equal(owner_count(bed.core.owners, &bed_pf), 0);
 	/* And with that it must not start. */
-	assert_int_equal(may_start("web"), -EPERM);
-	assert_non_null(strstr(problem.text, "VF 0000:01:10.2 isn't assigned to it"));
+	assert_int_equal(bed_may_start("web"), -EPERM);
+	assert_non_null(strstr(bed.problem.text, "VF 0000:01:10.2 isn't assigned to it"));
 }
 
 static int start_with(const char *metadata, const char *devices, const char *uuid)
@@ -528,7 +375,7 @@ static int start_with(const char *metadata, const char *devices, const char *uui
 			     "<domain><name>web</name><uuid>%s</uuid><metadata>%s</metadata>"
 			     "<devices>%s</devices></domain>",
 			     uuid, metadata, devices) > 0);
-	return core_may_start(&core, xml, strlen(xml), &problem);
+	return core_may_start(&bed.core, xml, strlen(xml), &bed.problem);
 }
 
 #define VF1                                                         \
@@ -538,17 +385,17 @@ static int start_with(const char *metadata, const char *devices, const char *uui
 
 static void a_start_is_refused_unless_the_vfs_are_the_domain_s(void **state)
 {
-	must_adopt(2);
+	bed_must_adopt(2);
 	assert_int_equal(start_with("", "", TENANT_UUID), 0);
 	assert_int_equal(start_with("", VF1, TENANT_UUID), -EPERM);
 	assert_int_equal(start_with(WANT "/>", "", TENANT_UUID), -ENOENT);
-	assert_non_null(strstr(problem.text, "asks for a VF of 0000:01:00.0"));
-	assert_int_equal(core_assign(&core, &pf, 1, "web", NULL, NULL), 0);
+	assert_non_null(strstr(bed.problem.text, "asks for a VF of 0000:01:00.0"));
+	assert_int_equal(core_assign(&bed.core, &bed_pf, 1, "web", NULL, NULL), 0);
 	assert_int_equal(start_with(WANT "/>", VF1, TENANT_UUID), 0);
 	assert_int_equal(start_with(WANT "index='1'/>", VF1, TENANT_UUID), 0);
 	assert_int_equal(start_with(WANT "index='0'/>", VF1, TENANT_UUID), -ENOENT);
 	assert_int_equal(start_with(WANT "/>", VF1, OTHER_UUID), -EPERM);
-	assert_non_null(strstr(problem.text, "belongs to domain " TENANT_UUID));
+	assert_non_null(strstr(bed.problem.text, "belongs to domain " TENANT_UUID));
 	assert_int_equal(start_with("<p:vfs xmlns:p='urn:pfkeep:domain:1'><p:vf pf='0000:01:00.0'/>"
 				    "<p:vf pf='0000:01:00.0'/></p:vfs>",
 				    VF1, TENANT_UUID),
@@ -574,27 +421,27 @@ static void a_state_that_makes_no_sense_isnt_loaded(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		struct owner_table *owners = core.owners;
+		struct owner_table *owners = bed.core.owners;
 		struct state_change change;
 
 		assert_int_equal(state_change_init(&change), 0);
 		assert_int_equal(state_put(&change, bad[i][0], json_tokener_parse(bad[i][1])), 0);
-		assert_int_equal(state_commit(core.state, &change, NULL), 0);
+		assert_int_equal(state_commit(bed.core.state, &change, NULL), 0);
 		state_change_release(&change);
-		assert_true(core_load(&core, &problem) < 0);
-		assert_true(*problem.text);
-		core.owners = owners;
-		pthread_mutex_init(&core.books, NULL);
+		assert_true(core_load(&bed.core, &bed.problem) < 0);
+		assert_true(*bed.problem.text);
+		bed.core.owners = owners;
+		pthread_mutex_init(&bed.core.books, NULL);
 		assert_int_equal(state_change_init(&change), 0);
 		assert_int_equal(state_delete(&change, bad[i][0]), 0);
-		assert_int_equal(state_commit(core.state, &change, NULL), 0);
+		assert_int_equal(state_commit(bed.core.state, &change, NULL), 0);
 		state_change_release(&change);
 	}
 }
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, bed_setup, bed_teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_pf_goes_into_its_vm_and_comes_back),
 		T(all_vfs_are_the_default),

@@ -18,18 +18,6 @@
 static struct fakehost host;
 static struct bdf pf_bdf;
 
-static const struct fakehost_pf igb = {
-	.bdf = "0000:01:00.0",
-	.vendor = 0x8086,
-	.device = 0x10c9,
-	.class = 0x020000,
-	.total_vfs = 7,
-	.vf_offset = 0x180,
-	.vf_stride = 2,
-	.vf_device = 0x10ca,
-	.driver = "igb",
-};
-
 static void qemu(const char *script)
 {
 	char path[128];
@@ -45,7 +33,7 @@ static int setup(void **state)
 	fakehost_setup(&host);
 	fakehost_driver(&host, "igb");
 	fakehost_bridge(&host, "0000:00:01.0", true);
-	fakehost_pf(&host, "0000:00:01.0", &igb);
+	fakehost_pf(&host, "0000:00:01.0", &fakehost_igb);
 	fakehost_file(&host, "proc/interrupts", "  8:  0  0  IR-IO-APIC 8-edge rtc0\n");
 	fakehost_file(&host, "proc/cmdline", "root=/dev/vda1 kho=on liveupdate=on\n");
 	fakehost_file(&host, "dev/kvm", "");
@@ -64,7 +52,7 @@ static int setup(void **state)
 	fakehost_file(&host, PF_DIR "/net/ens1/address", "52:54:00:00:00:01\n");
 	qemu("#!/bin/sh\n[ \"$*\" = '-device vfio-pci,help' ] || exit 1\n"
 	     "echo '  sysfsdev=<str>'; echo '  sriov=<bool> - on/off (default: false)'\n");
-	return bdf_parse(igb.bdf, &pf_bdf);
+	return bdf_parse(fakehost_igb.bdf, &pf_bdf);
 }
 
 static int teardown(void **state)
@@ -305,13 +293,13 @@ static void swap_and_volume_groups_block(void **state)
 
 static void a_neighbour_in_the_group_blocks(void **state)
 {
-	fakehost_neighbour(&host, "0000:01:00.1", igb.bdf);
+	fakehost_neighbour(&host, "0000:01:00.1", fakehost_igb.bdf);
 	expect("pf", DOCTOR_BLOCKER, "with 0000:01:00.1");
 }
 
 static void a_bridge_without_acs_is_a_warning(void **state)
 {
-	struct fakehost_pf other = igb;
+	struct fakehost_pf other = fakehost_igb;
 
 	other.bdf = "0000:02:00.0";
 	fakehost_bridge(&host, "0000:00:02.0", false);

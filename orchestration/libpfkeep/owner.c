@@ -21,6 +21,7 @@ struct pf {
 	struct bdf bdf; /* first: the tree's key */
 	uint16_t num_vfs;
 	uint16_t owned;
+	bool ready;
 	uint16_t lowest;     /* no slot below this is free */
 	struct slot **slots; /* one allocation each: tenants point to them */
 };
@@ -167,6 +168,21 @@ int owner_remove_pf(struct owner_table *table, const struct bdf *bdf, struct pro
 	tdelete(pf, &table->pfs, compare_pfs);
 	free_pf(pf);
 	return 0;
+}
+
+void owner_set_ready(struct owner_table *table, const struct bdf *bdf, bool ready)
+{
+	struct pf *pf = find_pf(table, bdf);
+
+	if (pf)
+		pf->ready = ready;
+}
+
+bool owner_is_ready(const struct owner_table *table, const struct bdf *bdf)
+{
+	const struct pf *pf = find_pf(table, bdf);
+
+	return pf && pf->ready;
 }
 
 static int find_slot(const struct owner_table *table, const struct bdf *bdf, uint16_t index,

@@ -114,6 +114,18 @@ static int parse_conf(struct json_object *object, struct vfconf *conf)
 	return 0;
 }
 
+static int parse_asked(struct json_object *object, struct record_vf *vf)
+{
+	struct json_object *asked;
+
+	if (!json_object_object_get_ex(object, "asked", &asked))
+		return 0;
+	if (!*vf->claim.uuid || !json_object_is_type(asked, json_type_object))
+		return -EBADMSG;
+	vf->by_metadata = true;
+	return parse_conf(asked, &vf->asked);
+}
+
 static int parse_vf(struct json_object *object, const struct bdf *bdf, uint16_t index,
 		    struct record_vf *ret_vf)
 {
@@ -127,6 +139,8 @@ static int parse_vf(struct json_object *object, const struct bdf *bdf, uint16_t 
 		ret = get_text(object, "domain", *vf.claim.uuid, vf.domain, sizeof(vf.domain));
 	if (!ret)
 		ret = parse_conf(object, &vf.conf);
+	if (!ret)
+		ret = parse_asked(object, &vf);
 	if (!ret)
 		*ret_vf = vf;
 	return ret;
@@ -172,9 +186,29 @@ int record_put_pf(struct state_change *change, const struct record_pf *pf)
 	return ret;
 }
 
-static int fill_vf(struct json_object *object, const struct record_vf *vf)
+static int fill_conf(struct json_object *object, const struct vfconf *conf)
 {
 	char text[VFCONF_VALUE];
+	int ret = 0;
+
+	for (int i = 0; i < VFCONF_FIELDS && !ret; i++)
+		if (conf->set & vfconf_bit(i))
+			ret = view_add(
+				object, vfconf_name(i),
+				json_object_new_string(vfconf_format(conf, vfconf_bit(i), text)));
+	return ret;
+}
+
+static int add_asked(struct json_object *object, const struct vfconf *asked)
+{
+	struct json_object *inner = json_object_new_object();
+	int ret = view_add(object, "asked", inner);
+
+	return ret ? ret : fill_conf(inner, asked);
+}
+
+static int fill_vf(struct json_object *object, const struct record_vf *vf)
+{
 	int ret = 0;
 
 	if (*vf->claim.uuid) {
@@ -184,12 +218,9 @@ static int fill_vf(struct json_object *object, const struct record_vf *vf)
 		if (!ret)
 			ret = view_add(object, "domain", json_object_new_string(vf->domain));
 	}
-	for (int i = 0; i < VFCONF_FIELDS && !ret; i++)
-		if (vf->conf.set & vfconf_bit(i))
-			ret = view_add(object, vfconf_name(i),
-				       json_object_new_string(
-					       vfconf_format(&vf->conf, vfconf_bit(i), text)));
-	return ret;
+	if (!ret && vf->by_metadata)
+		ret = add_asked(object, &vf->asked);
+	return ret ? ret : fill_conf(object, &vf->conf);
 }
 
 int record_put_vf(struct state_change *change, const struct record_vf *vf)
@@ -251,10 +282,9 @@ static int visit_vf(const char *name, struct json_object *object,
 	return on_vf ? on_vf(data, &vf, problem) : 0;
 }
 
-int record_each(const struct state *state,
-		int (*on_pf)(void *data, const struct record_pf *pf, struct problem *problem),
-		int (*on_vf)(void *data, const struct record_vf *vf, struct problem *problem),
-		void *data, struct problem *problem)
+int record_each_pf(const struct state *state,
+		   int (*on_pf)(void *data, const struct record_pf *pf, struct problem *problem),
+		   void *data, struct problem *problem)
 {
 	int ret;
 
@@ -265,6 +295,18 @@ int record_each(const struct state *state,
 		if (ret)
 			return ret;
 	}
+	return 0;
+}
+
+int record_each(const struct state *state,
+		int (*on_pf)(void *data, const struct record_pf *pf, struct problem *problem),
+		int (*on_vf)(void *data, const struct record_vf *vf, struct problem *problem),
+		void *data, struct problem *problem)
+{
+	int ret = record_each_pf(state, on_pf, data, problem);
+
+	if (ret)
+		return ret;
 	json_object_object_foreach(state_all(state), name, object) {
 		if (!strncmp(name, "pf/", 3))
 			continue;

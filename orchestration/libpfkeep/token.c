@@ -49,13 +49,15 @@ static int open_dir(const struct root *root, int *ret_dir)
 	return 0;
 }
 
-int token_prepare(const struct root *root, struct problem *problem)
+int token_prepare(const struct root *root, bool *ret_new, struct problem *problem)
 {
 	static const char *const dirs[] = { "run", "run/pfkeep", TOKEN_DIR };
 
-	for (int i = 0; i < 3; i++)
-		if (mkdirat(root->fd, dirs[i], 0711) && errno != EEXIST)
+	for (int i = 0; i < 3; i++) {
+		*ret_new = !mkdirat(root->fd, dirs[i], 0711);
+		if (!*ret_new && errno != EEXIST)
 			return problem_set(problem, -errno, "/%s: %s", dirs[i], strerror(errno));
+	}
 	/* Whatever the umask made of it. */
 	if (fchmodat(root->fd, TOKEN_DIR, 0711, 0))
 		return problem_set(problem, -errno, "/" TOKEN_DIR ": %s", strerror(errno));

@@ -155,6 +155,20 @@ void vfconf_merge(struct vfconf *base, const struct vfconf *over)
 	base->set |= over->set;
 }
 
+void vfconf_change(const struct vfconf *from, const struct vfconf *to, struct vfconf *ret_change)
+{
+	struct vfconf change = { .set = from->set & ~to->set, .spoofchk = true };
+	char x[VFCONF_VALUE], y[VFCONF_VALUE];
+
+	vfconf_merge(&change, to);
+	for (int i = 0; i < VFCONF_FIELDS; i++)
+		if (from->set & to->set & fields[i].bit &&
+		    !strcmp(vfconf_format(from, fields[i].bit, x),
+			    vfconf_format(to, fields[i].bit, y)))
+			change.set &= ~(unsigned int)fields[i].bit;
+	*ret_change = change;
+}
+
 bool vfconf_equal(const struct vfconf *a, const struct vfconf *b)
 {
 	char x[VFCONF_VALUE], y[VFCONF_VALUE];

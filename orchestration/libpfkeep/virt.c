@@ -133,9 +133,17 @@ bool virt_is_running(virConnectPtr conn, const char *uuid)
 	return !virt_find(conn, uuid, &dom, NULL) && virDomainIsActive(dom) == 1;
 }
 
-static char *definition(virDomainPtr dom)
+int virt_definition(virDomainPtr dom, char **ret_xml, struct problem *problem)
 {
-	return virDomainGetXMLDesc(dom, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+	*ret_xml = virDomainGetXMLDesc(dom, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
+	return *ret_xml ? 0 : failed_on(problem, dom);
+}
+
+int virt_list_defined(virConnectPtr conn, virDomainPtr **ret_doms, struct problem *problem)
+{
+	int n = virConnectListAllDomains(conn, ret_doms, VIR_CONNECT_LIST_DOMAINS_PERSISTENT);
+
+	return n < 0 ? failed(problem, "the domains") : n;
 }
 
 int virt_edit_tenant(virDomainPtr dom, const struct domain_tenant *tenant, struct problem *problem)
@@ -150,9 +158,9 @@ int virt_edit_tenant(virDomainPtr dom, const struct domain_tenant *tenant, struc
 			problem, -ENOTSUP,
 			"%.60s: has no definition that a VF could be put into: define it",
 			virDomainGetName(dom));
-	old = definition(dom);
-	if (!old)
-		return failed_on(problem, dom);
+	ret = virt_definition(dom, &old, problem);
+	if (ret)
+		return ret;
 	ret = domain_edit_tenant(old, tenant, &new, problem);
 	if (ret)
 		return problem_prefix(problem, ret, "%.60s", virDomainGetName(dom));

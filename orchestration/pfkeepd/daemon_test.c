@@ -36,18 +36,6 @@ static int notify = -1;
 static pid_t daemon_pid;
 static char *out, *err;
 
-static const struct fakehost_pf igb = {
-	.bdf = "0000:01:00.0",
-	.vendor = 0x8086,
-	.device = 0x10c9,
-	.class = 0x020000,
-	.total_vfs = 7,
-	.vf_offset = 0x80,
-	.vf_stride = 2,
-	.vf_device = 0x10ca,
-	.driver = "igb",
-};
-
 /* The daemon says READY=1 there, as it does to systemd. */
 static void listen_for_ready(void)
 {
@@ -115,7 +103,7 @@ static int setup(void **state)
 	fakehost_setup(&host);
 	fakehost_driver(&host, "igb");
 	fakehost_bridge(&host, "0000:00:01.0", true);
-	fakehost_pf(&host, "0000:00:01.0", &igb);
+	fakehost_pf(&host, "0000:00:01.0", &fakehost_igb);
 	fakehost_dir(&host, "state");
 	snprintf(state_dir, sizeof(state_dir), "%s/state", host.dir);
 	snprintf(socket_path, sizeof(socket_path), "%s/socket", host.dir);
@@ -289,8 +277,8 @@ static void the_hook_refuses_what_cant_be_met(void **state)
 {
 	assert_int_equal(hook("prepare", ""), 0);
 	assert_int_equal(hook("prepare", WANT), 1);
-	assert_string_equal(err, "pfkeep: domain web: asks for a VF of 0000:01:00.0 that isn't "
-				 "assigned to it yet\n");
+	assert_string_equal(err, "pfkeep: domain web: asks for a VF of 0000:01:00.0 "
+				 "that isn't in its definition yet\n");
 	assert_int_equal(hook("release", WANT), 0);
 	assert_int_equal(hook("prepare", WANT WANT), 1);
 	assert_non_null(strstr(err, "one <vfs>"));

@@ -14,6 +14,7 @@
 
 #include "orchestration/pfkeepd/listener.h"
 #include "orchestration/pfkeepd/service.h"
+#include "orchestration/pfkeepd/watcher.h"
 #include "pfkeep/cleanup.h"
 #include "pfkeep/doctor.h"
 #include "pfkeep/number.h"
@@ -182,40 +183,23 @@ static _Noreturn void quit(struct service *service)
 	_exit(0);
 }
 
-/*
- * Beside the loop, so that hooks are answered: libvirt waits for one while it
- * starts a PF VM for us.
- */
-static void *recover(void *data)
+static void notify_ready(void)
 {
-	struct service *service = data;
-	struct problem problem = { "" };
-	int ret;
-
-	pthread_mutex_lock(&service->lock);
-	ret = core_recover(service->core, log_report, NULL, &problem);
-	if (ret) {
-		log_problem(SD_ERR, &problem);
-		_exit(1);
-	}
-	pthread_mutex_unlock(&service->lock);
 	sd_notify(0, "READY=1");
-	return NULL;
 }
 
 static int serve(sd_event *event, struct service *service, const struct options *options,
 		 struct problem *problem)
 {
 	struct listener listener;
-	pthread_t thread;
 	int ret;
 
 	ret = listener_open(&listener, event, service, options->socket, problem);
 	if (ret)
 		return ret;
-	ret = -pthread_create(&thread, NULL, recover, service);
+	/* Beside the loop, so that hooks are answered meanwhile. */
+	ret = watcher_start(service, notify_ready, problem);
 	if (!ret) {
-		pthread_detach(thread);
 		sd_event_set_watchdog(event, 1);
 		ret = sd_event_loop(event);
 	}
@@ -228,7 +212,10 @@ static int serve(sd_event *event, struct service *service, const struct options 
 static int run(sd_event *event, const struct options *options, struct problem *problem)
 {
 	struct core core = { .config = &options->config, .watch = log_stage };
-	struct service service = { &core, options->uri, PTHREAD_MUTEX_INITIALIZER };
+	struct service service = { .core = &core,
+				   .uri = options->uri,
+				   .report = log_report,
+				   .lock = PTHREAD_MUTEX_INITIALIZER };
 	struct root root;
 	int ret;
 

@@ -124,8 +124,7 @@ static const char *unknown_parameter(const struct service_method *method, struct
 	return NULL;
 }
 
-/* libvirt's daemon may have been restarted since. */
-static int need_libvirt(struct service *service, struct problem *problem)
+int service_need_libvirt(struct service *service, struct problem *problem)
 {
 	virConnectPtr conn;
 	int ret;
@@ -137,6 +136,8 @@ static int need_libvirt(struct service *service, struct problem *problem)
 		return ret;
 	virConnectClose(service->core->conn);
 	service->core->conn = conn;
+	if (service->connected)
+		service->connected(service);
 	return 0;
 }
 
@@ -146,9 +147,12 @@ static int operate(struct service *service, const struct service_method *method,
 	int ret;
 
 	pthread_mutex_lock(&service->lock);
-	ret = need_libvirt(service, problem);
+	ret = service_need_libvirt(service, problem);
 	if (!ret)
 		ret = method->run(call, problem);
+	/* What it gave back or made may be what others wait for. */
+	if (!ret)
+		core_settle_unmet(service->core, service->report, NULL);
 	pthread_mutex_unlock(&service->lock);
 	return ret;
 }

@@ -11,7 +11,10 @@
 
 struct service {
 	struct core *core;
-	const char *uri;      /* of libvirt; NULL: the connection isn't made anew */
+	const char *uri;    /* of libvirt; NULL: the connection isn't made anew */
+	core_report report; /* of what fails beside an operation */
+	/* libvirt was connected anew; may be NULL. */
+	void (*connected)(struct service *service);
 	pthread_mutex_t lock; /* one operation at a time; protects core but for its books */
 };
 
@@ -35,6 +38,8 @@ extern const size_t service_method_count;
 /* In Varlink's own language. */
 extern const char service_interface[];
 
+/* Call with the lock held: libvirt's daemon may have been restarted since. */
+int service_need_libvirt(struct service *service, struct problem *problem);
 /* The answer to a message, an error of Varlink or ours included; -ENOMEM. */
 int service_answer(struct service *service, struct json_object *request,
 		   struct json_object **ret_reply);

@@ -20,7 +20,7 @@ static struct fakehost host;
 static char dir[40];
 static const struct core_config config = { .vm_type = "test", .memory_mib = 128 };
 static struct core core;
-static struct service service = { &core, NULL, PTHREAD_MUTEX_INITIALIZER };
+static struct service service = { .core = &core, .lock = PTHREAD_MUTEX_INITIALIZER };
 static int fd;
 static pthread_t thread;
 static struct problem problem;

@@ -14,6 +14,18 @@
 
 #define SRIOV_CAP 0x160 /* where igb has it */
 
+const struct fakehost_pf fakehost_igb = {
+	.bdf = "0000:01:00.0",
+	.vendor = 0x8086,
+	.device = 0x10c9,
+	.class = 0x020000,
+	.total_vfs = 7,
+	.vf_offset = 0x80,
+	.vf_stride = 2,
+	.vf_device = 0x10ca,
+	.driver = "igb",
+};
+
 static char *format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Allocated; the callers free it with CLEANUP. */

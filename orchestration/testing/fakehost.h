@@ -28,6 +28,9 @@ struct fakehost_pf {
 	const char *vf_driver; /* what new VFs are probed by; may be NULL */
 };
 
+/* 82576: 7 VFs 128 after it, its driver igb, VFs without a driver. */
+extern const struct fakehost_pf fakehost_igb;
+
 /* All of these end the test on an error of their own. */
 void fakehost_setup(struct fakehost *host);
 void fakehost_teardown(struct fakehost *host);

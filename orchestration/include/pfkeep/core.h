@@ -28,14 +28,23 @@ struct core_config {
 	unsigned int driver_ms; /* and its PF driver after that */
 };
 
+/* A domain that asks for what it can't have now. */
+struct core_unmet {
+	char uuid[UUID_TEXT];
+	struct problem why;
+	struct core_unmet *next;
+};
+
 struct core {
 	const struct root *root;
 	const struct core_config *config;
 	struct state *state;
 	virConnectPtr conn;
 	struct owner_table *owners;
+	struct core_unmet *unmet;
+	bool first; /* since the host has booted */
 	/*
-	 * Protects state and owners against core_may_start() and the listings, which
+	 * Protects state, owners and unmet against core_may_start() and the listings, which
 	 * run beside an operation: libvirt waits for a hook's answer while the
 	 * operation waits for libvirt. Only the one operation that runs changes
 	 * them, so it holds this for the change alone.
@@ -52,6 +61,9 @@ struct core {
 /* Build the owners from the state. The pointers in core must be set, books needn't. */
 int core_load(struct core *core, struct problem *problem);
 void core_unload(struct core *core);
+
+/* Told of what can't be mended while the rest goes on. */
+typedef void (*core_report)(void *data, const struct problem *problem);
 
 struct core_adopt {
 	struct bdf bdf;
@@ -98,7 +110,23 @@ int core_start_pf(struct core *core, const struct bdf *bdf, struct problem *prob
  * Once, before anything else: finish or take back what a crash interrupted, and
  * start the PF VMs. What can't be mended is told to report, and the rest goes on.
  */
-int core_recover(struct core *core, void (*report)(void *data, const struct problem *problem),
-		 void *data, struct problem *problem);
+int core_recover(struct core *core, core_report report, void *data, struct problem *problem);
+
+/*
+ * A domain that was defined, has stopped or is gone: it gets the VFs that its metadata
+ * asks for, and gives back what it doesn't ask for any more (once it is off).
+ */
+int core_settle_domain(struct core *core, const char *uuid, struct problem *problem);
+int core_settle_all(struct core *core, core_report report, void *data, struct problem *problem);
+/* Those that couldn't have what they ask for, when it may be there now. */
+void core_settle_unmet(struct core *core, core_report report, void *data);
+/* Domains with VFs that libvirt starts with the host, which it couldn't before us. */
+void core_autostart(struct core *core, core_report report, void *data);
+/* -ENOENT if the domain of this UUID is none. ret_pf may be NULL. */
+int core_find_pfvm(const struct core *core, const char *uuid, struct record_pf *ret_pf);
+/* If it is a PF VM, it has ended, or nobody can reach it; waits for no operation. */
+void core_lost_pfvm(struct core *core, const char *uuid);
+/* The PF VM's agent has come (again): see that its VFs are there and set. */
+int core_refresh_pf(struct core *core, const struct bdf *bdf, struct problem *problem);
 
 #endif

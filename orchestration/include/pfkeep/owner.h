@@ -7,6 +7,7 @@
 #ifndef PFKEEP_OWNER_H
 #define PFKEEP_OWNER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,10 @@ int owner_set_pf(struct owner_table *table, const struct bdf *bdf, uint16_t num_
 		 struct problem *problem);
 /* -EBUSY while one of its VFs is owned, -ENOENT if it isn't there. */
 int owner_remove_pf(struct owner_table *table, const struct bdf *bdf, struct problem *problem);
+
+/* Its VFs are there and set as recorded; not so until it is said. */
+void owner_set_ready(struct owner_table *table, const struct bdf *bdf, bool ready);
+bool owner_is_ready(const struct owner_table *table, const struct bdf *bdf);
 
 /*
  * Claim one VF. Claiming again what is already so is no error. -EBUSY if the VF is

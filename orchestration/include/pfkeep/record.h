@@ -28,6 +28,12 @@ struct record_vf {
 	struct owner_claim claim; /* pf, index; uuid empty: nobody's */
 	char domain[DOMAIN_NAME];
 	struct vfconf conf;
+	/*
+	 * The domain's metadata asked for it, with these settings when it was last looked
+	 * at: the VF goes when they do, and without them it is as new.
+	 */
+	bool by_metadata;
+	struct vfconf asked;
 };
 
 int record_get_pf(const struct state *state, const struct bdf *bdf, struct record_pf *ret_pf);
@@ -47,6 +53,10 @@ int record_each(const struct state *state,
 		int (*on_pf)(void *data, const struct record_pf *pf, struct problem *problem),
 		int (*on_vf)(void *data, const struct record_vf *vf, struct problem *problem),
 		void *data, struct problem *problem);
+
+int record_each_pf(const struct state *state,
+		   int (*on_pf)(void *data, const struct record_pf *pf, struct problem *problem),
+		   void *data, struct problem *problem);
 
 const char *record_phase_name(enum record_phase phase);
 

@@ -34,8 +34,8 @@ struct token {
 void token_wipe(struct token *token);
 #define TOKEN_AUTO __attribute__((cleanup(token_wipe)))
 
-/* Make the directory. */
-int token_prepare(const struct root *root, struct problem *problem);
+/* Make the directory; *ret_new: there was none, so the host has just booted. */
+int token_prepare(const struct root *root, bool *ret_new, struct problem *problem);
 
 /* Where QEMU finds it: an absolute path. Returns dst. */
 const char *token_qemu_path(const char *uuid, char dst[static TOKEN_PATH]);

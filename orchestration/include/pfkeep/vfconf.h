@@ -48,6 +48,11 @@ const char *vfconf_format(const struct vfconf *conf, enum vfconf_field field,
 
 /* Fields set in over replace those of base. */
 void vfconf_merge(struct vfconf *base, const struct vfconf *over);
+/*
+ * What must be set to come from one to the other; what is set in from only goes back
+ * to what a driver starts with: no MAC, no VLAN, no limit, no trust, spoof check.
+ */
+void vfconf_change(const struct vfconf *from, const struct vfconf *to, struct vfconf *ret_change);
 bool vfconf_equal(const struct vfconf *a, const struct vfconf *b);
 
 #endif

@@ -22,6 +22,10 @@ int virt_start(virConnectPtr conn, const char *uuid, struct problem *problem);
 int virt_remove(virConnectPtr conn, const char *uuid, struct problem *problem);
 bool virt_is_running(virConnectPtr conn, const char *uuid);
 
+/* As it will start next. */
+int virt_definition(virDomainPtr dom, char **ret_xml, struct problem *problem);
+/* How many; each and the list are the caller's. */
+int virt_list_defined(virConnectPtr conn, virDomainPtr **ret_doms, struct problem *problem);
 /* Nothing is written if the definition is so already. -ENOTSUP if there is none. */
 int virt_edit_tenant(virDomainPtr dom, const struct domain_tenant *tenant, struct problem *problem);
 

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "orchestration/pfkeepd/watcher.h"
+#include "pfkeep/virt.h"
+
+#define RECONNECT_S   1
+#define DEATHS	      3	  /* of a PF VM ... */
+#define DEATHS_WITHIN 600 /* seconds, after which it is left for a person to look at */
+
+enum kind { DEFINED, STOPPED, AGENT_UP, AGENT_DOWN, LIBVIRT_GONE };
+
+struct happening {
+	struct happening *next;
+	enum kind kind;
+	char uuid[UUID_TEXT];
+};
+
+struct deaths {
+	struct deaths *next;
+	char uuid[UUID_TEXT];
+	unsigned int n;
+	time_t since;
+};
+
+static struct watcher {
+	struct service *service;
+	void (*ready)(void);
+	pthread_mutex_t lock; /* protects the queue */
+	pthread_cond_t more;
+	struct happening *first, **last;
+	struct deaths *deaths; /* the worker's own */
+} watcher = { .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
+
+static void enqueue(enum kind kind, virDomainPtr dom)
+{
+	struct happening *happening = calloc(1, sizeof(*happening));
+
+	if (!happening)
+		abort(); /* to miss one is worse than to start anew */
+	happening->kind = kind;
+	if (dom)
+		virDomainGetUUIDString(dom, happening->uuid);
+	pthread_mutex_lock(&watcher.lock);
+	*watcher.last = happening;
+	watcher.last = &happening->next;
+	pthread_cond_signal(&watcher.more);
+	pthread_mutex_unlock(&watcher.lock);
+}
+
+static struct happening *dequeue(void)
+{
+	struct happening *happening;
+
+	pthread_mutex_lock(&watcher.lock);
+	while (!watcher.first)
+		pthread_cond_wait(&watcher.more, &watcher.lock);
+	happening = watcher.first;
+	watcher.first = happening->next;
+	if (!watcher.first)
+		watcher.last = &watcher.first;
+	pthread_mutex_unlock(&watcher.lock);
+	return happening;
+}
+
+static int on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *data)
+{
+	if (event == VIR_DOMAIN_EVENT_DEFINED)
+		enqueue(DEFINED, dom);
+	else if (event == VIR_DOMAIN_EVENT_STOPPED || event == VIR_DOMAIN_EVENT_UNDEFINED)
+		enqueue(STOPPED, dom);
+	return 0;
+}
+
+static void on_agent(virConnectPtr conn, virDomainPtr dom, int state, int reason, void *data)
+{
+	enqueue(state == VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED ? AGENT_UP
+										  : AGENT_DOWN,
+		dom);
+}
+
+static void on_close(virConnectPtr conn, int reason, void *data)
+{
+	enqueue(LIBVIRT_GONE, NULL);
+}
+
+/* The test driver has no agents; what can't be heard of isn't waited for. */
+static void follow(struct service *service)
+{
+	virConnectPtr conn = service->core->conn;
+
+	if (virConnectDomainEventRegisterAny(conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+					     VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), NULL,
+					     NULL) < 0)
+		fprintf(stderr, SD_ERR "libvirt tells no events: VFs are given on demand only\n");
+	virConnectDomainEventRegisterAny(conn, NULL, VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE,
+					 VIR_DOMAIN_EVENT_CALLBACK(on_agent), NULL, NULL);
+	virConnectRegisterCloseCallback(conn, on_close, NULL, NULL);
+}
+
+static struct deaths *deaths_of(const char *uuid)
+{
+	struct deaths *deaths = watcher.deaths;
+
+	while (deaths && strcmp(deaths->uuid, uuid))
+		deaths = deaths->next;
+	if (deaths)
+		return deaths;
+	deaths = calloc(1, sizeof(*deaths));
+	if (!deaths)
+		abort();
+	snprintf(deaths->uuid, sizeof(deaths->uuid), "%s", uuid);
+	deaths->next = watcher.deaths;
+	watcher.deaths = deaths;
+	return deaths;
+}
+
+static bool dies_too_often(const char *uuid)
+{
+	struct deaths *deaths = deaths_of(uuid);
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!deaths->n || now.tv_sec - deaths->since > DEATHS_WITHIN) {
+		deaths->n = 0;
+		deaths->since = now.tv_sec;
+	}
+	return ++deaths->n > DEATHS;
+}
+
+/* It runs again, if by another hand or by an operation, when its agent comes. */
+static int revive(struct core *core, const struct record_pf *pf, struct problem *problem)
+{
+	char name[BDF_TEXT];
+
+	if (pf->phase != RECORD_ADOPTED || virt_is_running(core->conn, pf->uuid))
+		return 0;
+	if (dies_too_often(pf->uuid))
+		return problem_set(
+			problem, -EAGAIN,
+			"%s: its PF VM %.60s has ended more than %d times in %d minutes, "
+			"start it by 'pfkeep pf restart'",
+			bdf_format(&pf->bdf, name), pf->domain, DEATHS, DEATHS_WITHIN / 60);
+	return core_start_pf(core, &pf->bdf, problem);
+}
+
+static int attend_pfvm(struct core *core, const struct record_pf *pf, enum kind kind,
+		       struct problem *problem)
+{
+	if (kind == STOPPED)
+		return revive(core, pf, problem);
+	return kind == AGENT_UP ? core_refresh_pf(core, &pf->bdf, problem) : 0;
+}
+
+static int attend_tenant(struct core *core, const char *uuid, enum kind kind,
+			 struct problem *problem)
+{
+	return kind == DEFINED || kind == STOPPED ? core_settle_domain(core, uuid, problem) : 0;
+}
+
+static int attend(struct service *service, const struct happening *happening,
+		  struct problem *problem)
+{
+	struct core *core = service->core;
+	struct record_pf pf;
+	int ret;
+
+	/* Before waiting for an operation: no tenant starts on it from now on. */
+	if (happening->kind == STOPPED || happening->kind == AGENT_DOWN)
+		core_lost_pfvm(core, happening->uuid);
+	pthread_mutex_lock(&service->lock);
+	ret = service_need_libvirt(service, problem);
+	if (!ret)
+		ret = core_find_pfvm(core, happening->uuid, &pf)
+			      ? attend_tenant(core, happening->uuid, happening->kind, problem)
+			      : attend_pfvm(core, &pf, happening->kind, problem);
+	if (!ret && happening->kind != DEFINED)
+		core_settle_unmet(core, service->report, NULL);
+	pthread_mutex_unlock(&service->lock);
+	return ret;
+}
+
+/* Whatever was missed meanwhile is found by looking. */
+static void recover(struct service *service)
+{
+	const struct timespec pause = { .tv_sec = RECONNECT_S };
+	struct problem problem = { "" };
+	int ret;
+
+	pthread_mutex_lock(&service->lock);
+	while (service_need_libvirt(service, NULL)) {
+		pthread_mutex_unlock(&service->lock);
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+		pthread_mutex_lock(&service->lock);
+	}
+	ret = core_recover(service->core, service->report, NULL, &problem);
+	if (ret) {
+		service->report(NULL, &problem);
+		_exit(1);
+	}
+	pthread_mutex_unlock(&service->lock);
+}
+
+static void *work(void *data)
+{
+	struct service *service = data;
+
+	recover(service);
+	if (service->core->first) {
+		pthread_mutex_lock(&service->lock);
+		core_autostart(service->core, service->report, NULL);
+		pthread_mutex_unlock(&service->lock);
+	}
+	watcher.ready();
+	for (;;) {
+		struct happening *happening = dequeue();
+		struct problem problem = { "" };
+
+		if (happening->kind == LIBVIRT_GONE)
+			recover(service);
+		else if (attend(service, happening, &problem))
+			service->report(NULL, &problem);
+		free(happening);
+	}
+	return NULL;
+}
+
+int watcher_start(struct service *service, void (*ready)(void), struct problem *problem)
+{
+	pthread_t thread;
+	int ret;
+
+	watcher.service = service;
+	watcher.ready = ready;
+	watcher.last = &watcher.first;
+	service->connected = follow;
+	follow(service);
+	ret = -pthread_create(&thread, NULL, work, service);
+	if (ret)
+		return problem_set(problem, ret, "a thread: %s", strerror(-ret));
+	pthread_detach(thread);
+	return 0;
+}
