@@ -26,7 +26,7 @@ $(eval $(call unit_test,orch_doctor,$(L)/doctor_test.c $(ORCH_TESTING) $(ORCH_NA
 
 C := orchestration/pfkeep
 ORCH_CLI := $(addprefix $(C)/,command.c command_adopt.c command_assign.c command_doctor.c \
-	command_pf.c command_vf.c daemon.c table.c) $(L)/view.c $(L)/wire.c
+	command_pf.c command_vf.c command_watch.c daemon.c table.c) $(L)/view.c $(L)/wire.c
 ORCH_CLI_PKGS := libpci libvirt json-c
 
 $(eval $(call program,bin/pfkeep,$(C)/main.c $(ORCH_CLI) $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR),\
@@ -59,7 +59,7 @@ $(eval $(call fuzzer,orch_domain_fuzz,tests/fuzz/orch_domain_fuzz.c $(ORCH_DOMAI
 $(eval $(call fuzzer,orch_state_fuzz,tests/fuzz/orch_state_fuzz.c $(ORCH_STATE) $(ORCH_NAMES),4096,\
 	json-c,-dict=tests/fuzz/orch_state.dict))
 
-ORCH_CORE := $(addprefix $(L)/,core.c core_adopt.c core_assign.c core_claim.c core_metadata.c \
+ORCH_CORE := $(addprefix $(L)/,core.c core_adopt.c core_assign.c core_claim.c core_event.c core_metadata.c \
 	core_recover.c core_tenant.c core_unmet.c image.c \
 	owner.c record.c stages.c view.c virt.c)
 ORCH_ALL  := $(sort $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR) $(ORCH_STATE) $(ORCH_DOMAIN) $(ORCH_DRIVER) \
@@ -70,7 +70,7 @@ $(eval $(call unit_test,orch_core,$(L)/core_test.c $(ORCH_ALL) $(ORCH_BED),$(ORC
 $(eval $(call unit_test,orch_metadata,$(L)/core_metadata_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS)))
 
 D := orchestration/pfkeepd
-ORCH_SERVICE := $(addprefix $(D)/,interface.c methods.c service.c) $(L)/wire.c
+ORCH_SERVICE := $(addprefix $(D)/,events.c interface.c methods.c metrics.c service.c) $(L)/wire.c
 
 $(eval $(call unit_test,orch_service,$(D)/service_test.c $(ORCH_SERVICE) $(ORCH_ALL) $(ORCH_TESTING),\
 	$(ORCH_PKGS)))

@@ -29,6 +29,7 @@ _pfkeep_options()
 	case "$1 $2" in
 	"doctor "*) _pfkeep_words "--qemu --connect $common" ;;
 	"pf adopt") _pfkeep_words "--vfs --memory --image --name $common" ;;
+	"pf release") _pfkeep_words "--force $common" ;;
 	"vf list" | "vf assign") _pfkeep_words "--pf $common" ;;
 	"vf set") _pfkeep_words "--mac --vlan --rate --trust --spoofchk $common" ;;
 	*) _pfkeep_words "$common" ;;
@@ -41,7 +42,7 @@ _pfkeep()
 	local noun=${COMP_WORDS[1]} verb=${COMP_WORDS[2]}
 
 	if ((COMP_CWORD == 1)); then
-		_pfkeep_words "doctor pf vf --help"
+		_pfkeep_words "doctor pf vf events metrics --help"
 		return
 	fi
 	if [[ $cur == -* ]]; then
@@ -49,13 +50,13 @@ _pfkeep()
 		return
 	fi
 	case "$noun $prev" in
-	"pf pf") _pfkeep_words "list show adopt release set-vfs" ;;
+	"pf pf") _pfkeep_words "list show adopt release restart set-vfs" ;;
 	"vf vf") _pfkeep_words "list show set assign unassign" ;;
 	*" --pf" | "doctor "*) _pfkeep_pfs ;;
 	*" --trust" | *" --spoofchk") _pfkeep_words "on off" ;;
 	*" --image" | *" --qemu" | *" --root" | *" --socket")
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-	*" show" | *" adopt" | *" release" | *" set-vfs" | *" set" | *" unassign" | *" assign")
+	*" show" | *" adopt" | *" release" | *" restart" | *" set-vfs" | *" set" | *" unassign" | *" assign")
 		if [[ $noun == pf ]]; then _pfkeep_pfs; else _pfkeep_vfs; fi ;;
 	*) if [[ "$noun $verb" == "vf assign" ]]; then _pfkeep_domains; fi ;;
 	esac

@@ -52,6 +52,8 @@ void core_unload(struct core *core)
 void core_set_ready(struct core *core, const struct bdf *pf, bool ready)
 {
 	pthread_mutex_lock(&core->books);
+	if (owner_is_ready(core->owners, pf) != ready)
+		core_tell_ready(core, pf, ready);
 	owner_set_ready(core->owners, pf, ready);
 	pthread_mutex_unlock(&core->books);
 }
@@ -115,6 +117,8 @@ static int commit(struct core *core, struct state_change *change, int ret, struc
 		ret = state_commit(core->state, change, problem);
 	else
 		problem_set(problem, ret, "the state: %s", strerror(-ret));
+	if (!ret)
+		core_tell_change(core, change);
 	pthread_mutex_unlock(&core->books);
 	state_change_release(change);
 	return ret;

@@ -249,7 +249,22 @@ static int check_unowned(const struct core *core, const struct bdf *bdf, const c
  * Forward only: from the moment that the record says "releasing", a crash or an
  * error leaves what core_recover() or the next try finishes.
  */
-int core_release(struct core *core, const struct bdf *bdf, struct problem *problem)
+/* The domains go on without. Whoever doesn't let go is asked by VFIO, and waited for. */
+static int evict(struct core *core, const struct record_pf *pf, struct problem *problem)
+{
+	char path[PCI_ATTR_PATH];
+	int ret = 0;
+
+	for (unsigned int i = 0; i < pf->vfs && !ret; i++)
+		if (!owner_of(core->owners, &pf->bdf, (uint16_t)i, NULL))
+			ret = core_unassign(core, &pf->bdf, (uint16_t)i, problem);
+	pci_path(&pf->bdf, "vfio_sriov/force", path);
+	if (!ret && root_exists(core->root, path))
+		ret = root_write(core->root, path, "1");
+	return ret;
+}
+
+int core_release(struct core *core, const struct bdf *bdf, bool force, struct problem *problem)
 {
 	struct record_pf pf;
 	char name[BDF_TEXT];
@@ -258,7 +273,7 @@ int core_release(struct core *core, const struct bdf *bdf, struct problem *probl
 	ret = record_get_pf(core->state, bdf, &pf);
 	if (ret)
 		return problem_set(problem, ret, "%s: isn't adopted", bdf_format(bdf, name));
-	ret = check_unowned(core, bdf, "released", problem);
+	ret = force ? evict(core, &pf, problem) : check_unowned(core, bdf, "released", problem);
 	if (ret)
 		return ret;
 	pf.phase = RECORD_RELEASING;

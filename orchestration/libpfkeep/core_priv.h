@@ -62,4 +62,8 @@ void core_set_unmet(struct core *core, const char *uuid, const char *why);
 const char *core_why_unmet(struct core *core, const char *uuid);
 void core_free_unmet(struct core *core);
 
+/* With the books locked. */
+void core_tell_change(struct core *core, const struct state_change *change);
+void core_tell_ready(struct core *core, const struct bdf *pf, bool ready);
+
 #endif

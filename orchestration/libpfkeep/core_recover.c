@@ -95,6 +95,19 @@ int core_start_pf(struct core *core, const struct bdf *bdf, struct problem *prob
 	return ret ? ret : populate(core, &pf, problem);
 }
 
+int core_restart_pf(struct core *core, const struct bdf *bdf, struct problem *problem)
+{
+	struct record_pf pf;
+	int ret;
+
+	ret = core_need_pf(core, bdf, &pf, problem);
+	if (ret)
+		return ret;
+	core_set_ready(core, bdf, false);
+	ret = virt_stop(core->conn, pf.uuid, problem);
+	return ret ? ret : core_start_pf(core, bdf, problem);
+}
+
 /* If it ran while nobody looked, what was last recorded may not have been applied. */
 static int settle(struct core *core, const struct record_pf *pf, struct problem *problem)
 {

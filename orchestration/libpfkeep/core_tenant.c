@@ -56,8 +56,10 @@ void core_lost_pfvm(struct core *core, const char *uuid)
 	struct record_pf pf;
 
 	pthread_mutex_lock(&core->books);
-	if (!core_find_pfvm(core, uuid, &pf))
+	if (!core_find_pfvm(core, uuid, &pf) && owner_is_ready(core->owners, &pf.bdf)) {
 		owner_set_ready(core->owners, &pf.bdf, false);
+		core_tell_ready(core, &pf.bdf, false);
+	}
 	pthread_mutex_unlock(&core->books);
 }
 

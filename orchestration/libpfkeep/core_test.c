@@ -64,9 +64,9 @@ static void a_pf_goes_into_its_vm_and_comes_back(void **state)
 	check_adopted(3);
 	assert_int_equal(bed_adopt(3), -EEXIST);
 	assert_non_null(strstr(bed.problem.text, "0000:01:00.0: is adopted already"));
-	assert_int_equal(core_release(&bed.core, &bed_pf, NULL), 0);
+	assert_int_equal(core_release(&bed.core, &bed_pf, false, NULL), 0);
 	check_untouched();
-	assert_int_equal(core_release(&bed.core, &bed_pf, NULL), -ENOENT);
+	assert_int_equal(core_release(&bed.core, &bed_pf, false, NULL), -ENOENT);
 }
 
 static void all_vfs_are_the_default(void **state)
@@ -213,7 +213,7 @@ static void the_number_of_vfs_changes_while_nobody_has_one(void **state)
 	assert_non_null(strstr(bed.problem.text, "tenants have 1 of its VFs"));
 	check_adopted(2);
 	bed_reload();
-	assert_int_equal(core_release(&bed.core, &bed_pf, &bed.problem), -EBUSY);
+	assert_int_equal(core_release(&bed.core, &bed_pf, false, &bed.problem), -EBUSY);
 	check_adopted(2);
 }
 
@@ -328,7 +328,7 @@ static void a_pf_vm_s_token_stays_and_is_shown_while_it_starts(void **state)
 	assert_true(root_exists(&bed.host.root, path));
 	assert_int_equal(token_read(&bed.host.root, record.uuid, &second, NULL), 0);
 	assert_string_equal(first.text, second.text);
-	assert_int_equal(core_release(&bed.core, &bed_pf, NULL), 0);
+	assert_int_equal(core_release(&bed.core, &bed_pf, false, NULL), 0);
 	assert_int_equal(token_read(&bed.host.root, record.uuid, &second, NULL), -ENOENT);
 	assert_false(root_exists(&bed.host.root, path));
 }
@@ -403,6 +403,28 @@ static void a_start_is_refused_unless_the_vfs_are_the_domain_s(void **state)
 	assert_int_equal(start_with(WANT "vlan='9999'/>", VF1, TENANT_UUID), -EINVAL);
 }
 
+static void a_pf_vm_is_restarted_and_a_forced_release_takes_vfs_back(void **state)
+{
+	struct vfconf conf = conf_of("vlan", "7");
+
+	bed_must_adopt(3);
+	assert_int_equal(core_set_vf(&bed.core, &bed_pf, 1, &conf, NULL), 0);
+	assert_int_equal(core_assign(&bed.core, &bed_pf, 1, "web", NULL, &bed.problem), 0);
+	bed.guest.ip[0] = '\0';
+	assert_int_equal(core_restart_pf(&bed.core, &bed_pf, &bed.problem), 0);
+	check_adopted(3);
+	assert_string_equal(bed.guest.ip, "link set dev ens2 vf 1 vlan 7");
+	assert_int_equal(bed_may_start("web"), 0);
+	assert_int_equal(core_release(&bed.core, &bed_pf, false, &bed.problem), -EBUSY);
+	assert_int_equal(core_release(&bed.core, &bed_pf, true, &bed.problem), 0);
+	bed.guest.num_vfs = 0;
+	check_untouched();
+	CLEANUP(cleanup_free) char *xml = bed_xml("web");
+
+	assert_null(strstr(xml, "<hostdev"));
+	assert_int_equal(core_restart_pf(&bed.core, &bed_pf, &bed.problem), -ENOENT);
+}
+
 static void a_state_that_makes_no_sense_isnt_loaded(void **state)
 {
 	static const char *const bad[][2] = {
@@ -459,6 +481,7 @@ int main(void)
 		T(a_wrong_tenant_is_named),
 		T(a_definition_that_cant_be_changed_leaves_the_vf_free),
 		T(a_start_is_refused_unless_the_vfs_are_the_domain_s),
+		T(a_pf_vm_is_restarted_and_a_forced_release_takes_vfs_back),
 		T(a_state_that_makes_no_sense_isnt_loaded),
 	};
 

@@ -110,6 +110,22 @@ int virt_start(virConnectPtr conn, const char *uuid, struct problem *problem)
 	return virDomainCreate(dom) ? failed_on(problem, dom) : 0;
 }
 
+/* It may end by itself in that moment. */
+static int stop(virDomainPtr dom, struct problem *problem)
+{
+	if (virDomainIsActive(dom) == 1 && virDomainDestroy(dom) && virDomainIsActive(dom) == 1)
+		return failed_on(problem, dom);
+	return 0;
+}
+
+int virt_stop(virConnectPtr conn, const char *uuid, struct problem *problem)
+{
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+	int ret = virt_find(conn, uuid, &dom, problem);
+
+	return ret ? ret : stop(dom, problem);
+}
+
 int virt_remove(virConnectPtr conn, const char *uuid, struct problem *problem)
 {
 	CLEANUP(virt_free) virDomainPtr dom = NULL;
@@ -118,8 +134,9 @@ int virt_remove(virConnectPtr conn, const char *uuid, struct problem *problem)
 	ret = virt_find(conn, uuid, &dom, problem);
 	if (ret)
 		return ret == -ENOENT ? 0 : ret;
-	if (virDomainIsActive(dom) == 1 && virDomainDestroy(dom) && virDomainIsActive(dom) == 1)
-		return failed_on(problem, dom);
+	ret = stop(dom, problem);
+	if (ret)
+		return ret;
 	/* A transient one is gone by now. */
 	if (virDomainIsPersistent(dom) == 1 && virDomainUndefine(dom))
 		return failed_on(problem, dom);

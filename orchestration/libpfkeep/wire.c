@@ -82,6 +82,60 @@ int wire_read(int fd, struct json_object **ret_message)
 	return ret ? ret : parse(text, ret_message);
 }
 
+void wire_stream_release(struct wire_stream *stream)
+{
+	free(stream->text);
+	*stream = (struct wire_stream){ .fd = -1 };
+}
+
+/* What was handed out goes, what came behind it stays. */
+static void advance(struct wire_stream *stream)
+{
+	stream->len -= stream->used;
+	memmove(stream->text, stream->text + stream->used, stream->len);
+	stream->used = 0;
+}
+
+static int fill(struct wire_stream *stream)
+{
+	ssize_t n;
+
+	if (stream->len == stream->size) {
+		char *more = stream->size < WIRE_MAX ? realloc(stream->text, stream->size + CHUNK)
+						     : NULL;
+
+		if (!more)
+			return stream->size < WIRE_MAX ? -ENOMEM : -EMSGSIZE;
+		stream->text = more;
+		stream->size += CHUNK;
+	}
+	do
+		n = read(stream->fd, stream->text + stream->len, stream->size - stream->len);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if (!n)
+		return stream->len ? -EBADMSG : -ENODATA;
+	stream->len += (size_t)n;
+	return 0;
+}
+
+int wire_next(struct wire_stream *stream, struct json_object **ret_message)
+{
+	char *end;
+	int ret;
+
+	if (stream->used)
+		advance(stream);
+	while (!stream->len || !(end = memchr(stream->text, 0, stream->len))) {
+		ret = fill(stream);
+		if (ret)
+			return ret;
+	}
+	stream->used = (size_t)(end - stream->text) + 1;
+	return parse(stream->text, ret_message);
+}
+
 int wire_write(int fd, struct json_object *message)
 {
 	const char *text = json_object_to_json_string_ext(
@@ -147,6 +201,21 @@ static int take_reply(struct json_object *reply, struct json_object **ret_parame
 		return problem_set(problem, -EBADMSG, "pfkeepd: an answer without parameters");
 	*ret_parameters = json_object_get(value);
 	return 0;
+}
+
+int wire_follow(int fd, const char *method, struct wire_stream *ret_stream)
+{
+	struct json_object *request = json_object_new_object();
+	char name[64];
+	int ret;
+
+	snprintf(name, sizeof(name), WIRE_INTERFACE ".%s", method);
+	json_object_object_add(request, "method", json_object_new_string(name));
+	json_object_object_add(request, "more", json_object_new_boolean(true));
+	ret = wire_write(fd, request);
+	json_object_put(request);
+	*ret_stream = (struct wire_stream){ .fd = fd };
+	return ret;
 }
 
 int wire_call(int fd, const char *method, struct json_object *parameters,

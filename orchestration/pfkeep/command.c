@@ -20,7 +20,8 @@ static void print_usage(FILE *out, const struct command *command)
 	fputs("usage: ", out);
 	print_name(out, command);
 	for (const struct command_option *opt = command->options; opt->name; opt++)
-		fprintf(out, " [--%s %s]", opt->name, opt->value);
+		fprintf(out, " [--%s%s%s]", opt->name, opt->value ? " " : "",
+			opt->value ? opt->value : "");
 	fprintf(out, " [--json]%s%s\n", *command->args ? " " : "", command->args);
 }
 
@@ -29,7 +30,8 @@ static void print_help(FILE *out, const struct command *command)
 	print_usage(out, command);
 	fprintf(out, "\n%s\n\n", command->help);
 	for (const struct command_option *opt = command->options; opt->name; opt++)
-		fprintf(out, "  --%-8s %-6s %s\n", opt->name, opt->value, opt->help);
+		fprintf(out, "  --%-8s %-6s %s\n", opt->name, opt->value ? opt->value : "",
+			opt->help);
 	fputs("  --json            print JSON\n"
 	      "  --root     DIR    look at the host whose files lie below DIR\n"
 	      "  --socket   FILE   where pfkeepd listens (" WIRE_SOCKET ")\n"
@@ -85,8 +87,10 @@ static void long_options(const struct command *command, struct option *options)
 	int n = 0;
 
 	for (; command->options[n].name; n++)
-		options[n] =
-			(struct option){ command->options[n].name, required_argument, NULL, n };
+		options[n] = (struct option){ command->options[n].name,
+					      command->options[n].value ? required_argument
+									: no_argument,
+					      NULL, n };
 	options[n++] = (struct option){ "help", no_argument, NULL, OPT_HELP };
 	options[n++] = (struct option){ "json", no_argument, NULL, OPT_JSON };
 	options[n++] = (struct option){ "root", required_argument, NULL, OPT_ROOT };
@@ -126,7 +130,7 @@ static int parse(const struct command *command, int argc, char **argv, struct co
 		case '?':
 			return complain(input->err, "%s: no such option here", argv[optind - 1]);
 		default:
-			input->options[opt] = optarg;
+			input->options[opt] = optarg ? optarg : "";
 		}
 	}
 	input->args = argv + optind;

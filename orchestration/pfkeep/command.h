@@ -20,7 +20,7 @@ enum command_status { COMMAND_DONE = 0, COMMAND_FAILED = 1, COMMAND_USAGE = 2 };
 
 struct command_option {
 	const char *name;  /* NULL ends the list */
-	const char *value; /* what its value is called */
+	const char *value; /* what its value is called; NULL: it has none */
 	const char *help;
 };
 
@@ -49,10 +49,13 @@ extern const struct command command_table[];
 extern const size_t command_count;
 
 enum command_status command_doctor(const struct command_input *input);
+enum command_status command_events(const struct command_input *input);
+enum command_status command_metrics(const struct command_input *input);
 enum command_status command_pf_list(const struct command_input *input);
 enum command_status command_pf_show(const struct command_input *input);
 enum command_status command_pf_adopt(const struct command_input *input);
 enum command_status command_pf_release(const struct command_input *input);
+enum command_status command_pf_restart(const struct command_input *input);
 enum command_status command_pf_set_vfs(const struct command_input *input);
 enum command_status command_vf_set(const struct command_input *input);
 enum command_status command_vf_assign(const struct command_input *input);

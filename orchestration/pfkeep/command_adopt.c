@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* pf adopt, release, set-vfs: what pfkeepd does with a PF. */
+/* pf adopt, release, restart, set-vfs: what pfkeepd does with a PF. */
 #include <errno.h>
 #include <json-c/json.h>
 
@@ -68,11 +68,24 @@ enum command_status command_pf_adopt(const struct command_input *input)
 	return daemon_call(input, "Adopt", parameters, NULL);
 }
 
+enum { OPT_FORCE }; /* of release */
+
 enum command_status command_pf_release(const struct command_input *input)
 {
 	struct json_object *parameters = pf_parameters(input);
 
-	return parameters ? daemon_call(input, "Release", parameters, NULL) : COMMAND_USAGE;
+	if (!parameters)
+		return COMMAND_USAGE;
+	if (input->options[OPT_FORCE])
+		view_add(parameters, "force", json_object_new_boolean(true));
+	return daemon_call(input, "Release", parameters, NULL);
+}
+
+enum command_status command_pf_restart(const struct command_input *input)
+{
+	struct json_object *parameters = pf_parameters(input);
+
+	return parameters ? daemon_call(input, "Restart", parameters, NULL) : COMMAND_USAGE;
 }
 
 enum command_status command_pf_set_vfs(const struct command_input *input)

@@ -3,25 +3,39 @@
 #include <json-c/json.h>
 #include <string.h>
 
-#include "orchestration/pfkeep/command.h"
+#include "orchestration/pfkeep/daemon.h"
 #include "pfkeep/view.h"
 
 enum { OPT_PF };
 
-static int append_vfs(struct json_object *list, const struct pci_pf *pf)
+static struct json_object *owner_of_vf(struct json_object *owners, const struct pci_pf *pf,
+				       const struct pci_vf *vf)
 {
-	struct json_object *view;
+	const struct vfname by_index = { true, pf->fn.bdf, vf->index };
+	char name[VFNAME_TEXT];
+
+	return owners ? json_object_object_get(owners, vfname_format(&by_index, name)) : NULL;
+}
+
+static int append_vfs(struct json_object *list, const struct pci_pf *pf, struct json_object *owners)
+{
+	struct json_object *view, *owner;
 	int ret = 0;
 
 	for (size_t i = 0; i < pf->n_vfs && !ret; i++) {
 		ret = view_vf(pf, &pf->vfs[i], &view);
-		if (!ret)
-			ret = view_append(list, view);
+		if (ret)
+			break;
+		owner = owner_of_vf(owners, pf, &pf->vfs[i]);
+		if (owner)
+			view_add(view, "domain", json_object_get(owner));
+		ret = view_append(list, view);
 	}
 	return ret;
 }
 
-static void print_lines(const struct command_input *input, const struct pci_pf *pf)
+static void print_lines(const struct command_input *input, const struct pci_pf *pf,
+			struct json_object *owners)
 {
 	char bdf[BDF_TEXT], name[VFNAME_TEXT];
 
@@ -29,14 +43,17 @@ static void print_lines(const struct command_input *input, const struct pci_pf *
 		const struct pci_vf *vf = &pf->vfs[i];
 		const struct vfname by_index = { true, pf->fn.bdf, vf->index };
 
-		fprintf(input->out, "%-20s %-14s %04x:%04x %-16s %d\n",
+		struct json_object *owner = owner_of_vf(owners, pf, vf);
+
+		fprintf(input->out, "%-20s %-14s %04x:%04x %-16s %5d %s\n",
 			vfname_format(&by_index, name), bdf_format(&vf->fn.bdf, bdf), vf->fn.vendor,
-			vf->fn.device, *vf->fn.driver ? vf->fn.driver : "-", vf->fn.group);
+			vf->fn.device, *vf->fn.driver ? vf->fn.driver : "-", vf->fn.group,
+			owner ? json_object_get_string(owner) : "-");
 	}
 }
 
 static enum command_status print_vfs(const struct command_input *input, const struct pci_pf *pfs,
-				     size_t n_pfs)
+				     size_t n_pfs, struct json_object *owners)
 {
 	struct json_object *list;
 	int ret;
@@ -45,13 +62,13 @@ static enum command_status print_vfs(const struct command_input *input, const st
 		list = json_object_new_array();
 		ret = list ? 0 : -ENOMEM;
 		for (size_t i = 0; i < n_pfs && !ret; i++)
-			ret = append_vfs(list, &pfs[i]);
+			ret = append_vfs(list, &pfs[i], owners);
 		return command_print(input, ret, list);
 	}
-	fprintf(input->out, "%-20s %-14s %-9s %-16s %s\n", "VF", "BDF", "DEVICE", "DRIVER",
-		"GROUP");
+	fprintf(input->out, "%-20s %-14s %-9s %-16s %5s %s\n", "VF", "BDF", "DEVICE", "DRIVER",
+		"GROUP", "DOMAIN");
 	for (size_t i = 0; i < n_pfs; i++)
-		print_lines(input, &pfs[i]);
+		print_lines(input, &pfs[i], owners);
 	return COMMAND_DONE;
 }
 
@@ -59,6 +76,7 @@ static enum command_status list_one(const struct command_input *input)
 {
 	enum command_status status;
 	struct problem problem;
+	struct json_object *owners;
 	struct pci_pf pf;
 	struct bdf bdf;
 
@@ -70,13 +88,16 @@ static enum command_status list_one(const struct command_input *input)
 	}
 	if (pci_read_pf(&input->root, &bdf, &pf, &problem))
 		return command_fail(input, COMMAND_FAILED, &problem);
-	status = print_vfs(input, &pf, 1);
+	owners = daemon_owners(input);
+	status = print_vfs(input, &pf, 1, owners);
+	json_object_put(owners);
 	pci_pf_release(&pf);
 	return status;
 }
 
 enum command_status command_vf_list(const struct command_input *input)
 {
+	struct json_object *owners;
 	struct pci_inventory inventory;
 	enum command_status status;
 	struct problem problem;
@@ -85,7 +106,9 @@ enum command_status command_vf_list(const struct command_input *input)
 		return list_one(input);
 	if (pci_read_all(&input->root, &inventory, &problem))
 		return command_fail(input, COMMAND_FAILED, &problem);
-	status = print_vfs(input, inventory.pfs, inventory.n_pfs);
+	owners = daemon_owners(input);
+	status = print_vfs(input, inventory.pfs, inventory.n_pfs, owners);
+	json_object_put(owners);
 	pci_inventory_release(&inventory);
 	return status;
 }

@@ -28,3 +28,34 @@ enum command_status daemon_call(const struct command_input *input, const char *m
 		json_object_put(answer);
 	return COMMAND_DONE;
 }
+
+static void add_owner(struct json_object *owners, struct json_object *vf)
+{
+	struct json_object *domain = json_object_object_get(vf, "domain");
+	char key[64];
+
+	if (!domain)
+		return;
+	snprintf(key, sizeof(key), "%s/%s",
+		 json_object_get_string(json_object_object_get(vf, "pf")),
+		 json_object_get_string(json_object_object_get(vf, "index")));
+	json_object_object_add(owners, key, json_object_get(domain));
+}
+
+struct json_object *daemon_owners(const struct command_input *input)
+{
+	CLEANUP(cleanup_close) int fd = -1;
+	struct json_object *answer, *list, *owners;
+	struct problem problem;
+
+	if (wire_connect(input->socket, &fd, &problem) ||
+	    wire_call(fd, "ListVFs", NULL, &answer, &problem))
+		return NULL;
+	owners = json_object_new_object();
+	list = json_object_object_get(answer, "vfs");
+	for (size_t i = 0;
+	     json_object_is_type(list, json_type_array) && i < json_object_array_length(list); i++)
+		add_owner(owners, json_object_array_get_idx(list, i));
+	json_object_put(answer);
+	return owners;
+}

@@ -14,4 +14,10 @@
 enum command_status daemon_call(const struct command_input *input, const char *method,
 				struct json_object *parameters, struct json_object **ret_answer);
 
+/*
+ * The domains that VFs belong to, by the VF's name (PF/INDEX); NULL if pfkeepd doesn't
+ * answer, which is no failure of a listing.
+ */
+struct json_object *daemon_owners(const struct command_input *input);
+
 #endif

@@ -41,7 +41,8 @@ static void the_manual_has_every_command_and_option(void **state)
 			 command->noun ? " " : "", command->verb);
 		must_hold(man, "pfkeep.1", words);
 		for (const struct command_option *opt = command->options; opt->name; opt++) {
-			snprintf(words, sizeof(words), "Fl -%s Ar %s", opt->name, opt->value);
+			snprintf(words, sizeof(words), "Fl -%s%s%s", opt->name,
+				 opt->value ? " Ar " : "", opt->value ? opt->value : "");
 			must_hold(man, "pfkeep.1", words);
 		}
 	}

@@ -49,8 +49,18 @@ const struct command command_table[] = {
 		.args = "BDF",
 		.min_args = 1,
 		.max_args = 1,
+		.options = { { "force", NULL, "take its VFs from the tenants that have them" } },
 		.help = "give a PF back to its host driver",
 		.run = command_pf_release,
+	},
+	{
+		.noun = "pf",
+		.verb = "restart",
+		.args = "BDF",
+		.min_args = 1,
+		.max_args = 1,
+		.help = "start a PF's VM anew, tenants keep their VFs",
+		.run = command_pf_restart,
 	},
 	{
 		.noun = "pf",
@@ -111,6 +121,18 @@ const struct command command_table[] = {
 		.max_args = 1,
 		.help = "take a VF from its domain",
 		.run = command_vf_unassign,
+	},
+	{
+		.verb = "events",
+		.args = "",
+		.help = "follow what changes, one line each, until interrupted",
+		.run = command_events,
+	},
+	{
+		.verb = "metrics",
+		.args = "",
+		.help = "the daemon's figures, in Prometheus' text format",
+		.run = command_metrics,
 	},
 };
 

@@ -12,6 +12,7 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
+#include "orchestration/pfkeepd/events.h"
 #include "orchestration/pfkeepd/listener.h"
 #include "orchestration/pfkeepd/service.h"
 #include "orchestration/pfkeepd/watcher.h"
@@ -40,6 +41,7 @@ static void log_problem(const char *level, const struct problem *problem)
 static void log_report(void *data, const struct problem *problem)
 {
 	log_problem(SD_WARNING, problem);
+	events_tell_problem(problem);
 }
 
 static void log_stage(void *data, const char *stage, enum stages_event event,
@@ -211,7 +213,7 @@ static int serve(sd_event *event, struct service *service, const struct options 
 
 static int run(sd_event *event, const struct options *options, struct problem *problem)
 {
-	struct core core = { .config = &options->config, .watch = log_stage };
+	struct core core = { .config = &options->config, .watch = log_stage, .tell = events_tell };
 	struct service service = { .core = &core,
 				   .uri = options->uri,
 				   .report = log_report,

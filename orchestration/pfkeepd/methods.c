@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "orchestration/pfkeepd/metrics.h"
 #include "orchestration/pfkeepd/service.h"
+#include "pfkeep/cleanup.h"
 #include "pfkeep/view.h"
 
 static struct json_object *member(const struct service_call *call, const char *name)
@@ -46,6 +48,20 @@ static int get_number(const struct service_call *call, const char *name, bool ne
 				   "the parameter %s must be a number from 0 to %jd", name,
 				   (intmax_t)max);
 	*ret_number = json_object_get_int64(value);
+	return 0;
+}
+
+static int get_flag(const struct service_call *call, const char *name, bool *ret_flag,
+		    struct problem *problem)
+{
+	struct json_object *value = member(call, name);
+
+	if (!value)
+		return 0;
+	if (!json_object_is_type(value, json_type_boolean))
+		return problem_set(problem, -EINVAL, "the parameter %s must be true or false",
+				   name);
+	*ret_flag = json_object_get_boolean(value);
 	return 0;
 }
 
@@ -94,6 +110,8 @@ static int list_pf(void *data, const struct record_pf *pf, struct problem *probl
 	view_add(view, "vfs", json_object_new_int(pf->vfs));
 	view_add(view, "owned",
 		 json_object_new_int64((int64_t)owner_count(lister->core->owners, &pf->bdf)));
+	view_add(view, "ready",
+		 json_object_new_boolean(owner_is_ready(lister->core->owners, &pf->bdf)));
 	return view_append(lister->list, view);
 }
 
@@ -164,11 +182,14 @@ static int run_adopt(struct service_call *call, struct problem *problem)
 
 static int run_release(struct service_call *call, struct problem *problem)
 {
+	bool force = false;
 	struct bdf pf;
 	int ret;
 
 	ret = get_pf(call, &pf, problem);
-	return ret ? ret : core_release(call->core, &pf, problem);
+	if (!ret)
+		ret = get_flag(call, "force", &force, problem);
+	return ret ? ret : core_release(call->core, &pf, force, problem);
 }
 
 static int run_set_vfs(struct service_call *call, struct problem *problem)
@@ -245,17 +266,44 @@ static int run_has_started(struct service_call *call, struct problem *problem)
 	return ret ? ret : core_has_started(call->core, uuid, problem);
 }
 
+static int run_restart(struct service_call *call, struct problem *problem)
+{
+	struct bdf pf;
+	int ret;
+
+	ret = get_pf(call, &pf, problem);
+	return ret ? ret : core_restart_pf(call->core, &pf, problem);
+}
+
+/* Only one that is asked for more goes to events_serve(). */
+static int run_events(struct service_call *call, struct problem *problem)
+{
+	return problem_set(problem, -EINVAL, "Events goes on answering: call it with \"more\"");
+}
+
+static int run_metrics(struct service_call *call, struct problem *problem)
+{
+	CLEANUP(cleanup_free) char *text = NULL;
+	int ret;
+
+	ret = metrics_text(call->core, &text, problem);
+	return ret ? ret : view_add(call->out, "text", json_object_new_string(text));
+}
+
 const struct service_method service_methods[] = {
 	{ "ListPFs", "", run_list_pfs, true },
 	{ "ListVFs", "", run_list_vfs, true },
 	{ "Adopt", "pf vfs memory image domain ", run_adopt, false },
-	{ "Release", "pf ", run_release, false },
+	{ "Release", "pf force ", run_release, false },
+	{ "Restart", "pf ", run_restart, false },
 	{ "SetVFs", "pf vfs ", run_set_vfs, false },
 	{ "SetVF", "pf index mac vlan rate trust spoofchk ", run_set_vf, false },
 	{ "Assign", "pf index domain ", run_assign, false },
 	{ "Unassign", "pf index ", run_unassign, false },
 	{ "MayStart", "xml ", run_may_start, true },
 	{ "HasStarted", "uuid ", run_has_started, true },
+	{ SERVICE_EVENTS, "", run_events, true },
+	{ "Metrics", "", run_metrics, true },
 };
 
 const size_t service_method_count = sizeof(service_methods) / sizeof(service_methods[0]);

@@ -5,7 +5,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "orchestration/pfkeepd/events.h"
+#include "orchestration/pfkeepd/metrics.h"
 #include "orchestration/pfkeepd/service.h"
 #include "pfkeep/view.h"
 #include "pfkeep/virt.h"
@@ -157,12 +160,21 @@ static int operate(struct service *service, const struct service_method *method,
 	return ret;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
 static int run(struct service *service, const struct service_method *method, struct json_object *in,
 	       struct json_object **ret_reply)
 {
 	struct service_call call = { service->core, in, json_object_new_object() };
 	const char *unknown = unknown_parameter(method, in);
 	struct problem problem = { "" };
+	uint64_t start = now_ns();
 	int ret;
 
 	if (unknown) {
@@ -171,6 +183,7 @@ static int run(struct service *service, const struct service_method *method, str
 	}
 	ret = method->quick ? method->run(&call, &problem)
 			    : operate(service, method, &call, &problem);
+	metrics_count((size_t)(method - service_methods), ret, now_ns() - start);
 	if (!ret)
 		return reply_with(call.out, NULL, ret_reply);
 	json_object_put(call.out);
@@ -201,13 +214,28 @@ int service_answer(struct service *service, struct json_object *request,
 	return refuse(VARLINK ".MethodNotFound", "method", method, ret_reply);
 }
 
+static bool wants_events(struct json_object *request)
+{
+	struct json_object *method = json_object_object_get(request, "method");
+
+	return json_object_is_type(method, json_type_string) &&
+	       !strcmp(json_object_get_string(method), WIRE_INTERFACE "." SERVICE_EVENTS) &&
+	       json_object_get_boolean(json_object_object_get(request, "more"));
+}
+
 void service_serve(struct service *service, int fd)
 {
 	struct json_object *request, *reply;
 
 	while (!wire_read(fd, &request)) {
-		int ret = service_answer(service, request, &reply);
+		int ret;
 
+		if (wants_events(request)) {
+			json_object_put(request);
+			events_serve(fd);
+			return;
+		}
+		ret = service_answer(service, request, &reply);
 		json_object_put(request);
 		if (ret)
 			return;

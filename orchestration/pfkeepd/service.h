@@ -33,6 +33,8 @@ struct service_method {
 	bool quick;
 };
 
+#define SERVICE_EVENTS "Events"
+
 extern const struct service_method service_methods[];
 extern const size_t service_method_count;
 /* In Varlink's own language. */

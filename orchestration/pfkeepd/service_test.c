@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "orchestration/libpfkeep/core_priv.h"
+#include "orchestration/pfkeepd/events.h"
 #include "orchestration/pfkeepd/service.h"
 #include "orchestration/testing/fakehost.h"
 #include "pfkeep/cleanup.h"
@@ -159,6 +161,10 @@ static void calls_that_fail_say_why_in_one_line(void **state)
 		{ "SetVF", "{\"pf\":\"0000:01:00.0\",\"index\":0,\"vlan\":7}",
 		  "vlan must be a string" },
 		{ "Assign", "{\"pf\":\"0000:01:00.0\"}", "domain must be a string" },
+		{ "Release", "{\"pf\":\"0000:01:00.0\",\"force\":1}",
+		  "force must be true or false" },
+		{ "Restart", "{\"pf\":\"0000:01:00.0\"}", "isn't adopted" },
+		{ "Events", "{}", "call it with" },
 		{ "Unassign", "{\"pf\":\"0000:01:00.0\"}", "index must be a number" },
 		{ "MayStart", "{\"xml\":\"<x>\"}", "not well-formed" },
 		{ "MayStart", "{\"xml\":\"a\\u0000b\"}", "zero byte" },
@@ -200,6 +206,105 @@ static void a_hook_is_answered_while_an_operation_runs(void **state)
 	pthread_mutex_lock(&service.lock);
 	calls_that_succeed_answer(state);
 	pthread_mutex_unlock(&service.lock);
+}
+
+/* The next event, which must be of this name; the caller puts it. */
+static struct json_object *next_event(struct wire_stream *stream, const char *name)
+{
+	struct json_object *message, *event;
+
+	assert_int_equal(wire_next(stream, &message), 0);
+	assert_true(json_object_get_boolean(json_object_object_get(message, "continues")));
+	event = json_object_get(
+		json_object_object_get(json_object_object_get(message, "parameters"), "event"));
+	json_object_put(message);
+	assert_string_equal(json_object_get_string(json_object_object_get(event, "event")), name);
+	return event;
+}
+
+static void expect_event(struct wire_stream *stream, const char *name, const char *member,
+			 const char *value)
+{
+	struct json_object *event = next_event(stream, name);
+
+	assert_string_equal(json_object_get_string(json_object_object_get(event, member)), value);
+	json_object_put(event);
+}
+
+static void save(const char *key, const char *record)
+{
+	struct state_change change;
+
+	assert_int_equal(state_change_init(&change), 0);
+	if (record)
+		assert_int_equal(state_put(&change, key, json_tokener_parse(record)), 0);
+	else
+		assert_int_equal(state_delete(&change, key), 0);
+	pthread_mutex_lock(&core.books);
+	core_tell_change(&core, &change);
+	pthread_mutex_unlock(&core.books);
+	state_change_release(&change);
+}
+
+static void changes_are_told_in_order_to_who_follows(void **state)
+{
+	struct wire_stream stream;
+
+	core.tell = events_tell;
+	assert_int_equal(wire_follow(fd, "Events", &stream), 0);
+	json_object_put(next_event(&stream, "begin"));
+	for (int i = 0; i < 1000; i++)
+		save("vf/0000:01:00.0/3", i % 2 ? "{\"domain\":\"web\"}" : "{\"domain\":\"sql\"}");
+	save("pf/0000:01:00.0", "{\"phase\":\"adopting\"}");
+	save("vf/0000:01:00.0/3", NULL);
+	save("pf/0000:01:00.0", NULL);
+	for (int i = 0; i < 1000; i++)
+		expect_event(&stream, "vf", "domain", i % 2 ? "web" : "sql");
+	expect_event(&stream, "pf", "phase", "adopting");
+	expect_event(&stream, "vf-free", "index", "3");
+	expect_event(&stream, "pf-released", "pf", "0000:01:00.0");
+	wire_stream_release(&stream);
+}
+
+/* Its queue is bounded, and nobody waits for it. */
+static void who_reads_too_slowly_is_let_go(void **state)
+{
+	struct wire_stream stream;
+	struct json_object *message;
+	unsigned int n = 0;
+	int ret;
+
+	core.tell = events_tell;
+	assert_int_equal(wire_follow(fd, "Events", &stream), 0);
+	json_object_put(next_event(&stream, "begin"));
+	for (int i = 0; i < 20000; i++)
+		save("vf/0000:01:00.0/3", "{\"domain\":\"web\"}");
+	while (!(ret = wire_next(&stream, &message))) {
+		json_object_put(message);
+		n++;
+	}
+	assert_true(ret == -ENODATA || ret == -ECONNRESET);
+	assert_true(n < 20000);
+	wire_stream_release(&stream);
+}
+
+static void figures_are_in_prometheus_format(void **state)
+{
+	struct json_object *out;
+	const char *text;
+
+	save("pf/0000:01:00.0", "{}");
+	assert_int_equal(wire_call(fd, "Release", json_tokener_parse("{\"pf\":\"0000:01:00.0\"}"),
+				   &out, &problem),
+			 -EREMOTEIO);
+	assert_int_equal(wire_call(fd, "Metrics", NULL, &out, &problem), 0);
+	text = json_object_get_string(json_object_object_get(out, "text"));
+	assert_non_null(strstr(text, "\n# TYPE pfkeep_calls_failed_total counter\n"));
+	assert_non_null(strstr(text, "\npfkeep_calls_failed_total{method=\"Release\"} "));
+	assert_null(strstr(text, "pfkeep_calls_failed_total{method=\"Release\"} 0\n"));
+	assert_non_null(strstr(text, "\npfkeep_state_transactions_total "));
+	assert_int_equal(text[strlen(text) - 1], '\n');
+	json_object_put(out);
 }
 
 static void check_hangs_up(const char *bytes, size_t len)
@@ -244,6 +349,9 @@ int main(void)
 		T(calls_that_fail_say_why_in_one_line),
 		T(calls_that_succeed_answer),
 		T(a_hook_is_answered_while_an_operation_runs),
+		T(changes_are_told_in_order_to_who_follows),
+		T(who_reads_too_slowly_is_let_go),
+		T(figures_are_in_prometheus_format),
 		T(what_is_no_message_ends_the_connection),
 		T(two_messages_at_once_end_it_too),
 		T(so_does_one_without_end),

@@ -56,6 +56,12 @@ struct core {
 	void *agent_data;
 	stages_watch watch; /* may be NULL */
 	void *watch_data;
+	/*
+	 * Told of each change, an object that is its own from then on; may be NULL. Called
+	 * with the books locked, so that the order is right: it must not wait.
+	 */
+	void (*tell)(void *data, struct json_object *event);
+	void *tell_data;
 };
 
 /* Build the owners from the state. The pointers in core must be set, books needn't. */
@@ -74,8 +80,8 @@ struct core_adopt {
 };
 
 int core_adopt(struct core *core, const struct core_adopt *how, struct problem *problem);
-/* -EBUSY while tenants have VFs of it. */
-int core_release(struct core *core, const struct bdf *bdf, struct problem *problem);
+/* -EBUSY while tenants have VFs of it, unless force takes these from them. */
+int core_release(struct core *core, const struct bdf *bdf, bool force, struct problem *problem);
 /* -EBUSY while tenants have VFs of it: the hardware changes the number by way of none. */
 int core_set_vfs(struct core *core, const struct bdf *bdf, uint16_t vfs, struct problem *problem);
 
@@ -105,6 +111,9 @@ int core_has_started(struct core *core, const char *uuid, struct problem *proble
  * and set as recorded: after the VM's death, after the host's reboot.
  */
 int core_start_pf(struct core *core, const struct bdf *bdf, struct problem *problem);
+
+/* Its VM ends and starts anew; tenants keep their VFs. */
+int core_restart_pf(struct core *core, const struct bdf *bdf, struct problem *problem);
 
 /*
  * Once, before anything else: finish or take back what a crash interrupted, and

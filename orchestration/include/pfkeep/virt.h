@@ -18,6 +18,7 @@ int virt_find(virConnectPtr conn, const char *name_or_uuid, virDomainPtr *ret_do
 void virt_free(virDomainPtr *dom);
 int virt_define(virConnectPtr conn, const char *xml, struct problem *problem);
 int virt_start(virConnectPtr conn, const char *uuid, struct problem *problem);
+int virt_stop(virConnectPtr conn, const char *uuid, struct problem *problem);
 /* Whatever is left of it: stop it if it runs, take its definition away. */
 int virt_remove(virConnectPtr conn, const char *uuid, struct problem *problem);
 bool virt_is_running(virConnectPtr conn, const char *uuid);

@@ -9,6 +9,7 @@
 #define PFKEEP_WIRE_H
 
 #include <json-c/json_object.h>
+#include <stddef.h>
 
 #include "pfkeep/problem.h"
 
@@ -32,5 +33,16 @@ int wire_connect(const char *path, int *ret_fd, struct problem *problem);
  */
 int wire_call(int fd, const char *method, struct json_object *parameters,
 	      struct json_object **ret_parameters, struct problem *problem);
+
+/* Answers of a method that goes on answering ("more"). The connection is the caller's. */
+struct wire_stream {
+	int fd;
+	char *text;
+	size_t len, size, used;
+};
+
+int wire_follow(int fd, const char *method, struct wire_stream *ret_stream);
+int wire_next(struct wire_stream *stream, struct json_object **ret_message);
+void wire_stream_release(struct wire_stream *stream);
 
 #endif
