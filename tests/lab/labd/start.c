@@ -200,7 +200,7 @@ struct part {
 	const char *serial; /* NULL: no disk */
 };
 
-#define START_PARTS 7
+#define START_PARTS 8
 
 /* Returns how many there are; what a lab does without is left out. */
 static size_t list_parts(const struct artifacts *a, struct part parts[START_PARTS])
@@ -209,7 +209,7 @@ static size_t list_parts(const struct artifacts *a, struct part parts[START_PART
 		{ a->kernel, "kernel", NULL },	      { a->initrd, "initrd", NULL },
 		{ a->root, "root", "root" },	      { a->modules, "modules", "modules" },
 		{ a->payload, "payload", "payload" }, { a->qemu, "qemu", "qemu" },
-		{ a->tools, "tools", "tools" },
+		{ a->tools, "tools", "tools" },	      { a->pf_image, "pf-image", "pf-image" },
 	};
 	size_t n = 0;
 

@@ -115,5 +115,6 @@ int artifacts_find(const char *kernel, struct artifacts *ret_artifacts, struct l
 	if (err)
 		return err;
 	find_optional("qemu", "qemu.img", a->qemu);
+	find_optional("pf-image", "pf-image.img", a->pf_image);
 	return find_optional("image", "disk.img", a->tools);
 }

@@ -13,9 +13,10 @@ struct artifacts {
 	char initrd[PATH_MAX];
 	char root[PATH_MAX]; /* the lab host's disk, as it is after its first boot */
 	char modules[PATH_MAX];
-	char payload[PATH_MAX]; /* the tree's own programs for the lab host; "": none */
-	char qemu[PATH_MAX];	/* our QEMU; "": none */
-	char tools[PATH_MAX];	/* the image as it was made, for tenants; "": none */
+	char payload[PATH_MAX];	 /* the tree's own programs for the lab host; "": none */
+	char qemu[PATH_MAX];	 /* our QEMU; "": none */
+	char tools[PATH_MAX];	 /* the image as it was made, for tenants; "": none */
+	char pf_image[PATH_MAX]; /* a disk that holds the PF VM's image; "": none */
 };
 
 /* Where a product lies: ${PFKEEP_PRODUCTS}/NAME, or as `products path NAME` says. */

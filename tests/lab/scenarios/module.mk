@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Each scenario is a cmocka program of its own; check-lab runs them one after
 # another, each in labs that it starts and ends itself.
-HARNESS   := $(wildcard tests/lab/harness/*.c)
+HARNESS   := $(wildcard tests/lab/harness/*.c) orchestration/libpfkeep/base64.c
 # Events and verdicts of a lab, in labctl's own terms.
 LAB_CLIENT := $(addprefix tests/lab/lib/,client.c jsonline.c rundir.c spec.c)
 SCENARIOS := $(basename $(notdir $(wildcard tests/lab/scenarios/*.c)))
@@ -11,7 +11,7 @@ $(foreach s,$(SCENARIOS),$(eval $(call program,lab/scenarios/$(s),tests/lab/scen
 
 SCENARIO ?= $(SCENARIOS)
 # What a lab runs on; built or found in the cache.
-LAB_PRODUCTS := toolroot image host-pfkeep host-stock payload module-pfkeep
+LAB_PRODUCTS := toolroot image host-pfkeep host-stock payload module-pfkeep pf-image
 
 CHECK_LAST += lab
 .PHONY: check-lab lab-ready
