@@ -269,7 +269,10 @@ static int prepare(struct build *b, struct problem *p)
 	      scratch_path(b->scratch.dir, "modules", b->modules_dir);
 	if (!ret && (mkdir(b->kernel_dir, 0755) || mkdir(b->modules_dir, 0755)))
 		ret = -errno;
-	return ret ? problem_set(p, ret, "%s: %s", b->scratch.dir, strerror(-ret)) : 0;
+	if (ret)
+		return problem_set(p, ret, "%s: %s", b->scratch.dir, strerror(-ret));
+	/* What is wrong with a kernel that was given is said before anything is fetched. */
+	return b->o->kernel_deb ? find_deb(b, p) ?: check_architecture(b, p) : 0;
 }
 
 int build_image(const struct build_options *o, struct progress *pg, struct problem *p)

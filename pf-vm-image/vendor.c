@@ -245,18 +245,25 @@ static int read_fields(const struct vendor_deb *v, char *fields, size_t size, st
 	return 0;
 }
 
+/* A package that ends in the middle: dpkg-deb's words don't name it. */
+static int unpack(const struct vendor_deb *v, const char *plain, struct problem *p)
+{
+	const char *const argv[] = { "dpkg-deb", "--fsys-tarfile", v->deb, NULL };
+	struct run_how how = { .log = v->log, .out_file = plain };
+	struct problem why = { .text = "" };
+	int ret = run_program(argv, &how, &why);
+
+	return ret ? problem_set(p, ret, "%s: %s", v->deb, why.text) : 0;
+}
+
 int vendor_convert_deb(const struct vendor_deb *v, const char *tar, char **ret_status,
 		       struct problem *p)
 {
 	struct convert c = { .v = v, .problem = p };
 	char plain[PATH_MAX], fields[16384];
-	const char *const argv[] = { "dpkg-deb", "--fsys-tarfile", v->deb, NULL };
-	struct run_how how = { .log = v->log, .out_file = plain };
 	int ret = scratch_path(v->work_dir, "vendor.tar", plain);
 
-	ret = ret ?: read_fields(v, fields, sizeof(fields), p);
-	if (!ret)
-		ret = run_program(argv, &how, p);
+	ret = ret ?: read_fields(v, fields, sizeof(fields), p) ?: unpack(v, plain, p);
 	if (!ret)
 		ret = convert_tar(&c, plain, tar);
 	unlink(plain);
