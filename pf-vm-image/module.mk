@@ -31,12 +31,5 @@ $(eval $(call unit_test,pf_image_vendor,$(addprefix pf-vm-image/,vendor_test.c d
 	manifest.c run.c scratch.c tree.c vendor.c) tests/lab/products/aptsrc.c $(PF_IMAGE_BASE),libarchive \
 	libkmod json-c nettle))
 
-$(eval $(call program,tests/pf_image_e2e,$(addprefix pf-vm-image/,e2e/image_e2e.c e2e/qga.c e2e/vm.c files.c \
-	manifest.c run.c scratch.c tree.c) $(PF_IMAGE_BASE),libarchive json-c nettle cmocka))
-.PHONY: check-image
-## check-image: builds, changes and boots a PF VM's image; root, network, some minutes
-check-image: $(BUILD)/tests/run $(BUILD)/tests/pf_image_e2e $(BUILD)/pf-vm-image/pf-image
-	$(Q)$(BUILD)/tests/run --title 'image' --timeout 3600 -- $(BUILD)/tests/pf_image_e2e
-
 $(eval $(call install,pfkeep-image,755,$(BUILD)/pf-vm-image/pf-image,$(BINDIR)/pf-image))
 $(eval $(call install,pfkeep-image,755,$(BUILD)/pf-vm-image/pf-init,$(LIBEXECDIR)/pf-init))

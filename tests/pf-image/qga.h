@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A client of qemu-guest-agent on a QEMU socket, as far as the tests need one. */
-#ifndef PF_VM_IMAGE_E2E_QGA_H
-#define PF_VM_IMAGE_E2E_QGA_H
+#ifndef TESTS_PF_IMAGE_QGA_H
+#define TESTS_PF_IMAGE_QGA_H
 
 #include <stddef.h>
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <json-c/json.h>
 
-#include "pf-vm-image/e2e/qga.h"
+#include "tests/pf-image/qga.h"
 
 /* The agent's port has no end-of-file: a sync that was lost is sent again. */
 #define SYNC_AGAIN_MS 1000
