@@ -67,6 +67,10 @@ ORCH_ALL  := $(sort $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR) $(ORCH_STATE) $(ORC
 ORCH_PKGS := libpci libvirt libvirt-qemu json-c libxml-2.0
 
 $(eval $(call unit_test,orch_core,$(L)/core_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS)))
+# The calls to the outside are wrapped, to die before them.
+$(eval $(call unit_test,orch_crash,$(L)/core_crash_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS),\
+	$(addprefix -Wl$(comma)--wrap=,write fsync fdatasync renameat unlinkat virDomainCreate \
+	virDomainDestroy virDomainUndefine virDomainDefineXMLFlags)))
 $(eval $(call unit_test,orch_metadata,$(L)/core_metadata_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS)))
 
 D := orchestration/pfkeepd

@@ -160,12 +160,21 @@ static int settle_vfs(struct tenant *t, struct problem *problem)
 	return ret;
 }
 
+/* Left over, by a crash or by who copied a definition. */
+static bool has_ours(const struct domain_info *info)
+{
+	for (size_t i = 0; i < info->n_hostdevs; i++)
+		if (!strncmp(info->hostdevs[i].alias, DOMAIN_ALIAS_VF, strlen(DOMAIN_ALIAS_VF)))
+			return true;
+	return false;
+}
+
 static int settle_defined(struct tenant *t, struct problem *problem)
 {
 	int bad, ret;
 
 	ret = load_vfs(t, t->info.uuid, problem);
-	if (ret || (!t->n_vfs && !t->info.n_wants))
+	if (ret || (!t->n_vfs && !t->info.n_wants && !has_ours(&t->info)))
 		return ret;
 	for (int same = 1; same >= 0; same--)
 		for (int any = 0; any < 2; any++)

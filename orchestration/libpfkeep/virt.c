@@ -183,8 +183,8 @@ int virt_edit_tenant(virDomainPtr dom, const struct domain_tenant *tenant, struc
 		return problem_prefix(problem, ret, "%.60s", virDomainGetName(dom));
 	if (!new)
 		return 0;
-	defined =
-		virDomainDefineXMLFlags(virDomainGetConnect(dom), new, VIR_DOMAIN_DEFINE_VALIDATE);
+	/* Not validated: it may hold what the schema doesn't know, as it did before. */
+	defined = virDomainDefineXMLFlags(virDomainGetConnect(dom), new, 0);
 	if (!defined)
 		return failed_on(problem, dom);
 	virDomainFree(defined);

@@ -82,8 +82,45 @@ static int make_vfs(struct fakeguest *guest, const char *text, char **ret_reply)
 		if (root_write(&guest->host->root, path, text))
 			return refuse(ret_reply, "failed to flush file: Input/output error");
 	}
+	if (!num)
+		fakeguest_forget(guest);
 	guest->num_vfs = (uint16_t)num;
 	return say(ret_reply, "{\"return\":{}}");
+}
+
+/* link set dev NAME vf N WORD VALUE ... */
+static void remember(struct fakeguest *guest, struct json_object *list)
+{
+	size_t n = json_object_array_length(list);
+	struct vfconf *conf;
+
+	if (n < 7 || guest->ip_status)
+		return;
+	conf = &guest->confs[json_object_get_int(json_object_array_get_idx(list, 5)) & 0xff];
+	for (size_t i = 6; i + 1 < n; i += 2) {
+		const char *word = json_object_get_string(json_object_array_get_idx(list, i));
+		const char *value = json_object_get_string(json_object_array_get_idx(list, i + 1));
+
+		if (!strcmp(word, "max_tx_rate"))
+			word = "rate";
+		if (vfconf_set(conf, word, value, NULL)) {
+			assert_string_equal(value, "00:00:00:00:00:00");
+			conf->set &= ~(unsigned int)VFCONF_MAC;
+		}
+	}
+}
+
+void fakeguest_forget(struct fakeguest *guest)
+{
+	memset(guest->confs, 0, sizeof(guest->confs));
+}
+
+bool fakeguest_is_default(const struct vfconf *conf)
+{
+	return !(conf->set & VFCONF_MAC) && (!(conf->set & VFCONF_VLAN) || !conf->vlan) &&
+	       (!(conf->set & VFCONF_RATE) || !conf->rate) &&
+	       (!(conf->set & VFCONF_TRUST) || !conf->trust) &&
+	       (!(conf->set & VFCONF_SPOOFCHK) || conf->spoofchk);
 }
 
 static int run_ip(struct fakeguest *guest, struct json_object *arguments, char **ret_reply)
@@ -100,6 +137,7 @@ static int run_ip(struct fakeguest *guest, struct json_object *arguments, char *
 	}
 	guest->ip[0] = '\0';
 	guest->n_ip++;
+	remember(guest, list);
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		size_t n = strlen(guest->ip);
 

@@ -11,17 +11,19 @@
 
 #include "orchestration/testing/fakehost.h"
 #include "pfkeep/agent.h"
+#include "pfkeep/vfconf.h"
 
 struct fakeguest {
 	struct fakehost *host; /* may be NULL */
 	char pf[BDF_TEXT];     /* on the host */
 	uint16_t total_vfs, num_vfs;
-	int driver_after;  /* reads of uevent until the driver is there */
-	int fail_write;	   /* sriov_numvfs is refused */
-	int silent;	   /* no reply at all */
-	int ip_status;	   /* exit status of ip link set */
-	char ip[512];	   /* words of the last ip link set, the whole line */
-	unsigned int n_ip; /* how often that was run */
+	int driver_after;	  /* reads of uevent until the driver is there */
+	int fail_write;		  /* sriov_numvfs is refused */
+	int silent;		  /* no reply at all */
+	int ip_status;		  /* exit status of ip link set */
+	char ip[512];		  /* words of the last ip link set, the whole line */
+	unsigned int n_ip;	  /* how often that was run */
+	struct vfconf confs[256]; /* what the driver was told, by VF */
 	/* Instead of the answer to the command of this name. */
 	const char *lie_about;
 	const char *lie;
@@ -33,6 +35,10 @@ struct fakeguest {
 };
 
 struct agent_link fakeguest_link(struct fakeguest *guest);
+/* A driver that was started anew. */
+void fakeguest_forget(struct fakeguest *guest);
+/* Nothing in it differs from what a driver starts with. */
+bool fakeguest_is_default(const struct vfconf *conf);
 void fakeguest_release(struct fakeguest *guest);
 
 #endif

@@ -450,8 +450,11 @@ static int kernel_write(const struct root *root, const char *path, const char *t
 
 void fakehost_setup(struct fakehost *host)
 {
-	*host = (struct fakehost){ .dir = "/tmp/pfkeep-host-XXXXXX" };
-	assert_non_null(mkdtemp(host->dir));
+	*host = (struct fakehost){ .dir = "/dev/shm/pfkeep-host-XXXXXX" };
+	if (!mkdtemp(host->dir)) {
+		snprintf(host->dir, sizeof(host->dir), "/tmp/pfkeep-host-XXXXXX");
+		assert_non_null(mkdtemp(host->dir));
+	}
 	assert_int_equal(root_open(host->dir, &host->root), 0);
 	host->root.write = kernel_write;
 	host->root.data = host;
