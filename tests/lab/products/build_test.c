@@ -7,11 +7,15 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,13 +83,24 @@ static pid_t build_in_child(struct testbed *tb, const char *name)
 	return pid;
 }
 
-static void await_start(struct testbed *tb)
+/* The recipe says that it runs; a build that ends instead has failed. */
+static void await_start(struct testbed *tb, pid_t build)
 {
+	struct pollfd fds[] = {
+		{ .fd = open(testbed_path(tb, "started"), O_RDONLY | O_NONBLOCK),
+		  .events = POLLIN },
+		{ .fd = (int)syscall(SYS_pidfd_open, build, 0), .events = POLLIN },
+	};
 	char text[8];
-	int fd = open(testbed_path(tb, "started"), O_RDONLY);
 
-	assert_true(read(fd, text, sizeof(text)) > 0);
-	close(fd);
+	assert_true(fds[0].fd >= 0 && fds[1].fd >= 0);
+	while (poll(fds, 2, -1) < 0)
+		assert_int_equal(errno, EINTR);
+	if (!(fds[0].revents & POLLIN))
+		fail_msg("the recipe did not start");
+	assert_true(read(fds[0].fd, text, sizeof(text)) > 0);
+	close(fds[0].fd);
+	close(fds[1].fd);
 }
 
 static int await_end(pid_t pid)
@@ -198,7 +213,7 @@ static void a_timeout_ends_all_that_the_recipe_started(void **state)
 
 	testbed_product(tb, "thing", "title t\ntimeout 1\n", HANGS);
 	pid = build_in_child(tb, "thing");
-	await_start(tb);
+	await_start(tb, pid);
 	assert_int_equal(await_end(pid), ETIMEDOUT);
 	assert_nothing_left(tb, "thing");
 }
@@ -212,7 +227,7 @@ static void an_interrupt_ends_all_that_the_recipe_started(void **state)
 	testbed_product(tb, "thing", "title t\n", HANGS);
 	for (int i = 0; i < 3; i++) {
 		pid = build_in_child(tb, "thing");
-		await_start(tb);
+		await_start(tb, pid);
 		kill(pid, signals[i]);
 		assert_int_equal(await_end(pid), EINTR);
 		assert_nothing_left(tb, "thing");
@@ -235,7 +250,7 @@ static void a_killed_build_leaves_nothing_that_is_trusted(void **state)
 
 	testbed_product(tb, "thing", "title t\n", HANGS);
 	pid = build_in_child(tb, "thing");
-	await_start(tb);
+	await_start(tb, pid);
 	kill(pid, SIGKILL);
 	assert_int_equal(await_end(pid), -SIGKILL);
 	await_death(tb);
@@ -254,7 +269,7 @@ static void two_builds_of_one_product_run_one_recipe(void **state)
 			COUNTS "echo up >\"$TREE/../started\"\nread -r go <\"$TREE/../go\"\n");
 	assert_int_equal(mkfifo(testbed_path(tb, "go"), 0600), 0);
 	first = build_in_child(tb, "thing");
-	await_start(tb);
+	await_start(tb, first);
 	second = build_in_child(tb, "thing");
 	testbed_write(tb, "go\n", "go");
 	assert_int_equal(await_end(first), 0);
@@ -270,6 +285,47 @@ static void an_input_edited_during_the_build_is_noticed(void **state)
 	testbed_write(tb, "old\n", "tree/a");
 	assert_int_equal(build(tb, "thing"), -EAGAIN);
 	assert_nothing_left(tb, "thing");
+}
+
+/* A root that is a plain folder, in mounts of our own; what is built lies below /tmp. */
+static void enter_jail(struct testbed *tb)
+{
+	const char *jail = testbed_path(tb, "jail");
+	char tmp[128], dev[128];
+
+	snprintf(tmp, sizeof(tmp), "%s/tmp", jail);
+	snprintf(dev, sizeof(dev), "%s/dev", jail);
+	assert_int_equal(mkdir(jail, 0755) || mkdir(tmp, 0755) || mkdir(dev, 0755), 0);
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_int_equal(mount("/tmp", tmp, NULL, MS_BIND, NULL), 0);
+	assert_int_equal(mount("/dev", dev, NULL, MS_BIND, NULL), 0);
+	assert_int_equal(chroot(jail), 0);
+	assert_int_equal(chdir("/"), 0);
+}
+
+static void a_root_that_is_no_mount_point_is_told_at_once(void **state)
+{
+	struct testbed *tb = *state;
+	pid_t pid;
+	int ret;
+
+	/* Only root's recipes have mounts of their own. */
+	if (geteuid() != 0)
+		skip();
+	testbed_product(tb, "thing", "title t\n", COUNTS);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		enter_jail(tb);
+		ret = build(tb, "thing");
+		printf("# %d: %s (%s)\n", ret, tb->problem.text, tb->problem.hint);
+		fflush(stdout);
+		_exit(ret != -EIO || !strstr(tb->problem.text, "\"/\" is not a mount point") ||
+		      !strstr(tb->problem.hint, "mount --bind"));
+	}
+	assert_int_equal(await_end(pid), 0);
+	assert_runs(tb, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -289,6 +345,7 @@ int main(void)
 		TEST(a_killed_build_leaves_nothing_that_is_trusted),
 		TEST(two_builds_of_one_product_run_one_recipe),
 		TEST(an_input_edited_during_the_build_is_noticed),
+		TEST(a_root_that_is_no_mount_point_is_told_at_once),
 	};
 
 	return cmocka_run_group_tests_name("products_build", tests, NULL, NULL);

@@ -91,11 +91,27 @@ static int reap_until(pid_t recipe, const sigset_t *signals)
 	}
 }
 
-static int private_mounts(void)
+/* The recipe's mounts are its own. Says what forbids that as a recipe would. */
+static int private_mounts(const struct sandbox *sb)
 {
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
-		return -errno;
-	return mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) ? -errno : 0;
+	int err;
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
+		return 0;
+	err = errno;
+	if (err == EINVAL)
+		dprintf(sb->step_fd,
+			"error: \"/\" is not a mount point, so a recipe can't have "
+			"mounts of its own\n"
+			"hint: in a chroot, bind its folder to itself before you enter it "
+			"(mount --bind DIR DIR)\n");
+	else
+		dprintf(sb->step_fd,
+			"error: a recipe can't have mounts of its own: %s\n"
+			"hint: run it as root outside an unprivileged container\n",
+			strerror(err));
+	return -err;
 }
 
 /* The first process of the namespaces, or the subreaper. */
@@ -117,10 +133,8 @@ first_process(const struct sandbox *sb, int alive_fd, bool isolated)
 	/* Nothing comes when our parent died before it could be watched. */
 	if (read(alive_fd, &byte, 1) != 1)
 		_exit(EXIT_SETUP);
-	if (isolated && private_mounts()) {
-		dprintf(sb->log_fd, "private mounts: %s\n", strerror(errno));
+	if (isolated && private_mounts(sb))
 		_exit(EXIT_SETUP);
-	}
 	recipe = fork();
 	if (recipe == 0)
 		exec_recipe(sb);
