@@ -45,6 +45,8 @@ void pf_host_set_vfs(struct lab *lab, const char *pf, unsigned int vfs)
 	free(lab_run(lab, 120,
 		     "cd " SYS "/%s; echo 0 >sriov_drivers_autoprobe; echo %u >sriov_numvfs\n"
 		     "[ $(ls -d virtfn* | wc -l) = %u ]\n"
+		     /* a device that was just probed is about to be renamed */
+		     "udevadm settle\n"
 		     "for dev in net/*; do [ ! -e $dev ] || ip link set ${dev#net/} up; done",
 		     pf, vfs, vfs));
 }
