@@ -39,9 +39,10 @@ static bool is_plain_name(const char *name)
 	return true;
 }
 
-void consoles_collect(const char *lab, const struct rundir *dir)
+static void collect_folder(const char *lab, const struct rundir *dir, const char *folder,
+			   const char *as)
 {
-	char *argv[] = { (char *)"ls", (char *)CONSOLES_DIR, NULL };
+	char *argv[] = { (char *)"ls", (char *)folder, NULL };
 	char from[256], to[PATH_MAX + 128], *name, *save = NULL;
 	struct list list = { 0 };
 	struct session_io io = { .in_fd = -1,
@@ -54,13 +55,19 @@ void consoles_collect(const char *lab, const struct rundir *dir)
 
 	if (session_exec(lab, NULL, argv, NULL, &io, &result, &ignored) < 0)
 		return;
-	if (mkdirat(dir->fd, "consoles", 0755) < 0 && errno != EEXIST)
+	if (mkdirat(dir->fd, as, 0755) < 0 && errno != EEXIST)
 		return;
 	for (name = strtok_r(list.text, "\n", &save); name; name = strtok_r(NULL, "\n", &save)) {
 		if (!is_plain_name(name))
 			continue;
-		snprintf(from, sizeof(from), CONSOLES_DIR "/%s", name);
-		snprintf(to, sizeof(to), "%s/consoles/%s", dir->path, name);
+		snprintf(from, sizeof(from), "%s/%s", folder, name);
+		snprintf(to, sizeof(to), "%s/%s/%s", dir->path, as, name);
 		session_pull(lab, from, to, CONSOLES_TIMEOUT_MS, &ignored);
 	}
+}
+
+void consoles_collect(const char *lab, const struct rundir *dir)
+{
+	collect_folder(lab, dir, CONSOLES_DIR, CONSOLES_COPY);
+	collect_folder(lab, dir, "/var/log/libvirt/qemu", CONSOLES_LIBVIRT_COPY);
 }

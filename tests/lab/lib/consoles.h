@@ -7,10 +7,16 @@
 
 /* Where the lab host's VMs log their serial consoles, NAME.log each. */
 #define CONSOLES_DIR "/run/pfkeep-lab/consoles"
+/* Beside them: all VMs' QMP events, as virsh prints them. */
+#define CONSOLES_EVENTS "vm-events.log"
+
+/* In the run's directory: a copy of that folder, and of libvirt's NAME.log of each QEMU. */
+#define CONSOLES_COPY	      "consoles"
+#define CONSOLES_LIBVIRT_COPY "libvirt"
 
 /*
- * Copy them into consoles/ of the run's directory, as far as they can be had:
- * a lab host that answers nothing has none to give.
+ * Make or renew the copies, as far as they can be had: a lab host that answers
+ * nothing has none to give.
  */
 void consoles_collect(const char *lab, const struct rundir *dir);
 

@@ -5,3 +5,6 @@ $(eval $(call unit_test,lab_spec,tests/lab/lib/spec_test.c tests/lab/lib/spec.c)
 
 $(eval $(call unit_test,lab_rundir,$(addprefix tests/lab/lib/,rundir_test.c rundir.c jsonline.c \
 	spec.c),json-c))
+
+$(eval $(call unit_test,lab_guest_verdict,$(addprefix tests/lab/lib/,guest_verdict_test.c \
+	guest_verdict.c signature.c)))

@@ -196,6 +196,10 @@ int rundir_read(const struct rundir *dir, const char *file, char **ret_text)
 		free(text);
 		return text ? -EIO : -ENOMEM;
 	}
+	/* A zero byte (a broken serial line) must not hide what follows. */
+	for (ssize_t i = 0; i < n; i++)
+		if (!text[i])
+			text[i] = '?';
 	text[n] = '\0';
 	*ret_text = text;
 	return 0;

@@ -43,7 +43,7 @@ int rundir_wait_gone(const struct rundir *dir);
 
 /* A connected stream socket to one of the run's sockets. */
 int rundir_connect(const struct rundir *dir, const char *socket_name);
-/* The whole of a small file, terminated, freed with free(). */
+/* The whole of a small file as text (zero bytes become '?'), freed with free(). */
 int rundir_read(const struct rundir *dir, const char *file, char **ret_text);
 
 #endif
