@@ -21,15 +21,14 @@
 #define UP_TIMEOUT_S	420
 #define DOWN_TIMEOUT_S	60
 
-static const char *labctl_path(void)
+const char *lab_ctl_path(void)
 {
 	const char *path = getenv("LABCTL");
 
 	return path ? path : "build/lab/labctl";
 }
 
-/* A diagnostic that the runner shows: every line behind "# ". */
-static void diagnose(const char *title, const char *text)
+void lab_diagnose(const char *title, const char *text)
 {
 	char *copy = strdup(text), *rest = copy;
 
@@ -49,14 +48,15 @@ void lab_explain(const struct lab *lab)
 
 	if (rundir_open(lab->name, &dir))
 		return;
-	printf("# lab: its logs are in %s\n", dir.path);
+	lab_diagnose("lab: its logs are in ", dir.path);
 	if (!rundir_read(&dir, RUNDIR_VERDICT, &text)) {
-		diagnose("lab: ", text);
+		lab_diagnose("lab: ", text);
 		verdict = json_tokener_parse(text);
 		free(text);
 	}
 	if (!strcmp(jsonline_string(verdict, "verdict", ""), "emulator"))
-		diagnose("emulator-failure: ", jsonline_string(verdict, "text", "no reason given"));
+		lab_diagnose("emulator-failure: ",
+			     jsonline_string(verdict, "text", "no reason given"));
 	json_object_put(verdict);
 	rundir_close(&dir);
 }
@@ -78,7 +78,7 @@ static void use_the_runs_of_labctl(void)
 {
 	char dir[PATH_MAX], path[PATH_MAX + 4];
 
-	if (!realpath(labctl_path(), dir) || !strrchr(dir, '/'))
+	if (!realpath(lab_ctl_path(), dir) || !strrchr(dir, '/'))
 		return;
 	*strrchr(dir, '/') = '\0';
 	snprintf(path, sizeof(path), "%s/run", dir);
@@ -87,17 +87,19 @@ static void use_the_runs_of_labctl(void)
 
 int lab_up(struct lab *lab, const struct lab_options *options)
 {
-	const char *argv[LABCTL_ARGS_MAX] = { labctl_path(), "up",	 "--name",
-					      lab->name,     "--kernel", options->kernel };
+	const char *argv[LABCTL_ARGS_MAX] = { lab_ctl_path(), "up",	  "--name",
+					      lab->name,      "--kernel", options->kernel };
 	struct proc_result r;
 	size_t n = 6;
 
+	use_the_runs_of_labctl();
 	if (getenv("LAB_NAME")) {
 		/* One that a person keeps up, to try a scenario again and again. */
 		snprintf(lab->name, sizeof(lab->name), "%s", getenv("LAB_NAME"));
 		return 0;
 	}
-	snprintf(lab->name, sizeof(lab->name), "t%d", (int)getpid());
+	/* The scenario's name: its run is found again, and its next run takes its place. */
+	snprintf(lab->name, sizeof(lab->name), "%s", program_invocation_short_name);
 	for (size_t i = 0; options->pfs[i] && n < LABCTL_ARGS_MAX - 7; i++) {
 		argv[n++] = "--pf";
 		argv[n++] = options->pfs[i];
@@ -111,14 +113,13 @@ int lab_up(struct lab *lab, const struct lab_options *options)
 		argv[n++] = options->ram_gib;
 	}
 	lab->up = true;
-	use_the_runs_of_labctl();
 
 	int ret = ctl_argv(lab, UP_TIMEOUT_S, argv, &r);
 	bool ok = !ret && r.status == 0;
 
 	if (!ok) {
 		if (r.err)
-			diagnose("labctl up: ", r.err);
+			lab_diagnose("labctl up: ", r.err);
 		lab_explain(lab);
 	}
 	proc_result_free(&r);
@@ -127,18 +128,22 @@ int lab_up(struct lab *lab, const struct lab_options *options)
 
 int lab_down(struct lab *lab)
 {
-	const char *argv[] = { labctl_path(), "down", "--name", lab->name, NULL };
+	const char *argv[] = { lab_ctl_path(), "down", "--name", lab->name, NULL };
 	struct proc_result r;
+	bool ok = true;
 
-	if (!lab->up)
-		return 0;
-	int ret = proc_run(argv, DOWN_TIMEOUT_S, &r);
-	bool ok = !ret && r.status == 0;
+	if (lab->up) {
+		int ret = proc_run(argv, DOWN_TIMEOUT_S, &r);
 
-	if (!ok && r.err)
-		diagnose("labctl down: ", r.err);
-	proc_result_free(&r);
+		ok = !ret && r.status == 0;
+		if (!ok && r.err)
+			lab_diagnose("labctl down: ", r.err);
+		proc_result_free(&r);
+	}
 	lab->up = false;
+	/* Whatever failed: where it can be looked into, and who was to blame. */
+	if (lab->name[0])
+		lab_say_runs(lab);
 	return ok ? 0 : -1;
 }
 
@@ -146,8 +151,8 @@ static int run_script(struct lab *lab, unsigned int timeout_s, const char *scrip
 		      struct proc_result *ret_result)
 {
 	char limit[16];
-	const char *argv[] = { labctl_path(), "exec", "--name", lab->name, "--timeout", limit,
-			       "--",	      "sh",   "-ec",	script,	   NULL };
+	const char *argv[] = { lab_ctl_path(), "exec", "--name", lab->name, "--timeout", limit,
+			       "--",	       "sh",   "-ec",	 script,    NULL };
 
 	snprintf(limit, sizeof(limit), "%u", timeout_s);
 	return ctl_argv(lab, timeout_s + 15, argv, ret_result);
@@ -175,9 +180,10 @@ char *lab_run(struct lab *lab, unsigned int timeout_s, const char *format, ...)
 	char *out = r.out;
 
 	if (ret || r.status) {
-		diagnose("script: ", script);
-		diagnose("stdout: ", r.out ? r.out : "");
-		diagnose("stderr: ", r.err ? r.err : "");
+		lab_diagnose("script: ", script);
+		lab_diagnose("stdout: ", r.out ? r.out : "");
+		lab_diagnose("stderr: ", r.err ? r.err : "");
+		lab_explain_guests(lab);
 		free(script);
 		proc_result_free(&r);
 		fail_msg("in the lab host: status %d", ret ? ret : r.status);
@@ -202,14 +208,16 @@ int lab_try(struct lab *lab, unsigned int timeout_s, char **ret_output, const ch
 	if (!ret && ret_output && asprintf(ret_output, "%s%s", r.out, r.err) < 0)
 		ret = -ENOMEM;
 	proc_result_free(&r);
-	if (ret)
+	if (ret) {
+		lab_explain_guests(lab);
 		fail_msg("in the lab host: %s", strerror(-ret));
+	}
 	return status;
 }
 
 char *lab_ctl(struct lab *lab, unsigned int timeout_s, const char *verb, ...)
 {
-	const char *argv[LABCTL_ARGS_MAX] = { labctl_path(), verb, "--name", lab->name };
+	const char *argv[LABCTL_ARGS_MAX] = { lab_ctl_path(), verb, "--name", lab->name };
 	struct proc_result r;
 	size_t n = 4;
 	va_list args;
@@ -222,7 +230,7 @@ char *lab_ctl(struct lab *lab, unsigned int timeout_s, const char *verb, ...)
 	int ret = ctl_argv(lab, timeout_s, argv, &r), status = r.status;
 
 	if (ret || status) {
-		diagnose("labctl: ", r.err ? r.err : "");
+		lab_diagnose("labctl: ", r.err ? r.err : "");
 		proc_result_free(&r);
 		fail_msg("labctl %s: status %d", verb, ret ? ret : status);
 	}
@@ -235,7 +243,7 @@ char *lab_field(const char *text, const char *key)
 	const char *at = strstr(text, key);
 
 	if (!at) {
-		diagnose("text: ", text);
+		lab_diagnose("text: ", text);
 		fail_msg("no \"%s\" in it", key);
 	}
 	at += strlen(key);

@@ -34,6 +34,8 @@ __attribute__((format(printf, 3, 4))) char *lab_run(struct lab *lab, unsigned in
 __attribute__((format(printf, 4, 5))) int lab_try(struct lab *lab, unsigned int timeout_s,
 						  char **ret_output, const char *format, ...);
 
+/* The program itself. */
+const char *lab_ctl_path(void);
 /* labctl with these arguments (NULL-terminated), of this lab. */
 char *lab_ctl(struct lab *lab, unsigned int timeout_s, const char *verb, ...);
 
@@ -47,6 +49,12 @@ char *lab_wait_end(struct lab *lab, unsigned int timeout_s);
 int64_t lab_status_number(struct lab *lab, const char *key);
 /* Says on the test's output what labd knows about the lab. */
 void lab_explain(const struct lab *lab);
+/* And under which of its VMs the emulator failed (guests.c). */
+void lab_explain_guests(const struct lab *lab);
+/* Of a lab that is down: where its logs are, and what wasn't said yet about its VMs. */
+void lab_say_runs(const struct lab *lab);
+/* A diagnostic that the runner shows: every line behind "# ". */
+void lab_diagnose(const char *title, const char *text);
 
 /*
  * A mark in the output of lab_run(): the text between `key` and the end of its

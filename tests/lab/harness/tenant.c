@@ -9,64 +9,44 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define GUEST_DIR "/usr/lib/pfkeep-lab/guest"
-#define CONSOLES  "/run/pfkeep-lab/consoles"
-
-/* no_timer_check: an emulated machine under load fails that check now and then. */
-static const char domain_xml[] =
-	"<domain type='kvm'>"
-	"<name>%s</name><memory unit='MiB'>256</memory><vcpu>1</vcpu>"
-	"<os><type arch='x86_64' machine='q35'>hvm</type>"
-	"<kernel>" GUEST_DIR "/vmlinuz</kernel><initrd>" GUEST_DIR "/initramfs</initrd>"
-	"<cmdline>console=ttyS0 quiet no_timer_check panic=-1 %s</cmdline></os>"
-	"<features><acpi/><apic/></features>"
-	"<cpu mode='host-passthrough'><feature policy='disable' name='svm'/></cpu>"
-	"<on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot>"
-	"<on_crash>destroy</on_crash>"
-	"<devices>%s%s"
-	"<controller type='usb' model='none'/><memballoon model='none'/>"
-	"<serial type='file'><source path='" CONSOLES "/%s.log'/></serial>"
-	"<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
-	"<hostdev mode='subsystem' type='pci' managed='yes'><source>"
-	"<address domain='0x%04x' bus='0x%02x' slot='0x%02x' function='0x%x'/>"
-	"</source></hostdev>"
-	"</devices></domain>";
-
-static const char tools_xml[] =
-	"<disk type='block' device='disk'><driver name='qemu' type='raw'/>"
-	"<source dev='/dev/disk/by-id/virtio-tools'/><target dev='vda' bus='virtio'/>"
-	"<readonly/><serial>tools</serial></disk>";
+#include "tests/lab/lib/consoles.h"
+#include "tests/lab/lib/guest_verdict.h"
+#include "tests/lab/lib/guest_xml.h"
 
 void tenant_start(struct lab *lab, const struct tenant *tenant)
 {
-	unsigned int domain, bus, slot, function;
-	char emulator[256] = "", xml[4096];
+	struct guest_xml guest = {
+		.name = tenant->name,
+		.bdf = tenant->bdf,
+		.append = tenant->append,
+		.emulator = tenant->emulator,
+		.tools = tenant->tools,
+	};
+	char xml[GUEST_XML_MAX];
+	int err = guest_xml(&guest, xml);
 
-	if (sscanf(tenant->bdf, "%x:%x:%x.%x", &domain, &bus, &slot, &function) != 4)
-		fail_msg("%s: not a PCI address", tenant->bdf);
-	if (tenant->emulator)
-		snprintf(emulator, sizeof(emulator), "<emulator>%s</emulator>", tenant->emulator);
-
-	int n = snprintf(xml, sizeof(xml), domain_xml, tenant->name, tenant->append, emulator,
-			 tenant->tools ? tools_xml : "", tenant->name, domain, bus, slot, function);
-
-	assert_in_range(n, 1, sizeof(xml) - 1);
+	if (err)
+		fail_msg("tenant %s: %s", tenant->name, strerror(-err));
 	free(lab_run(lab, 120,
-		     "mkdir -p " CONSOLES "; : >" CONSOLES "/%s.log\n"
+		     "mkdir -p " CONSOLES_DIR "; : >" CONSOLES_DIR "/%s.log\n"
 		     "cat >/run/pfkeep-lab/%s.xml <<'XML'\n%s\nXML\n"
 		     "virsh -q create /run/pfkeep-lab/%s.xml >&2",
 		     tenant->name, tenant->name, xml, tenant->name));
 }
 
+/* $mark, $limit and $vm; when it doesn't come, what there is to see of the VM. */
+static const char wait_script[] = GUEST_PROBE
+	"cd " CONSOLES_DIR "\n"
+	"timeout $limit tail -n +1 -F $vm.log 2>/dev/null | grep -a -m1 \"$mark\" && exit\n"
+	"echo \"$vm: no '$mark' in $limit s; its console ends:\" >&2\n"
+	"tail -n 30 $vm.log >&2; virsh list --all >&2; systemctl --failed --no-legend >&2\n"
+	"probe $vm; exit 1\n";
+
 char *tenant_wait(struct lab *lab, const struct tenant *tenant, unsigned int timeout_s,
 		  const char *mark)
 {
-	char *line = lab_run(
-		lab, timeout_s + 5,
-		"timeout %u tail -n +1 -F " CONSOLES "/%s.log 2>/dev/null | grep -a -m1 '%s' || "
-		"{ echo \"%s: no '%s' in %u s; its console ends:\" >&2; "
-		"tail -n 30 " CONSOLES "/%s.log >&2; virsh list --all >&2; exit 1; }",
-		timeout_s, tenant->name, mark, tenant->name, mark, timeout_s, tenant->name);
+	char *line = lab_run(lab, timeout_s + 30, "vm='%s' limit=%u mark='%s'\n%s", tenant->name,
+			     timeout_s, mark, wait_script);
 	char *rest = lab_field(line, mark);
 
 	free(line);

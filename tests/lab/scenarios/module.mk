@@ -3,7 +3,9 @@
 # another, each in labs that it starts and ends itself.
 HARNESS   := $(wildcard tests/lab/harness/*.c) orchestration/libpfkeep/base64.c
 # Events and verdicts of a lab, in labctl's own terms.
-LAB_CLIENT := $(addprefix tests/lab/lib/,client.c jsonline.c rundir.c spec.c)
+LAB_CLIENT := $(addprefix tests/lab/lib/,client.c consoles.c guest_verdict.c guest_xml.c guests.c \
+	jsonline.c rundir.c session.c session_exec.c session_file.c signature.c spec.c) \
+	tests/lab/agent/proto.c
 SCENARIOS := $(basename $(notdir $(wildcard tests/lab/scenarios/*.c)))
 
 $(foreach s,$(SCENARIOS),$(eval $(call program,lab/scenarios/$(s),tests/lab/scenarios/$(s).c \
