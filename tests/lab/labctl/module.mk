@@ -7,3 +7,6 @@ LABCTL := $(addprefix tests/lab/labctl/,main.c options.c cmd_console.c cmd_down.
 	session_file.c spec.c up.c) tests/lab/agent/proto.c
 
 $(eval $(call program,lab/labctl,$(LABCTL),json-c))
+
+$(eval $(call unit_test,labctl_bad_input,tests/lab/labctl/bad_input_test.c tests/lab/harness/proc.c))
+$(BUILD)/tests/labctl_bad_input: | $(BUILD)/lab/labctl $(BUILD)/lab/labd
