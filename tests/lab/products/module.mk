@@ -8,6 +8,9 @@ PRODUCTS_TESTED := $(PRODUCTS_LIB) tests/lab/products/testbed.c
 $(eval $(call unit_test,products_aptsrc,tests/lab/products/aptsrc_test.c $(PRODUCTS_TESTED),nettle))
 $(eval $(call unit_test,products_build,tests/lab/products/build_test.c $(PRODUCTS_TESTED),nettle))
 $(eval $(call unit_test,products_key,tests/lab/products/key_test.c $(PRODUCTS_TESTED),nettle))
+$(eval $(call unit_test,products_program,tests/lab/products/program_test.c tests/lab/harness/proc.c \
+	$(PRODUCTS_TESTED),nettle))
+$(BUILD)/tests/products_program: | $(BUILD)/lab/products
 $(eval $(call unit_test,products_store,tests/lab/products/store_test.c $(PRODUCTS_TESTED),nettle))
 
 .PHONY: setup products
