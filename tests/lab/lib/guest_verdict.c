@@ -2,9 +2,13 @@
 #include "tests/lab/lib/guest_verdict.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/lab/lib/signature.h"
+
+/* VM exits between two looks that are no coincidence. */
+#define EXIT_LOOP_MIN 1000
 
 struct mark {
 	const char *signature;
@@ -95,26 +99,50 @@ static bool judge_reset(const struct guest_evidence *ev, struct guest_verdict *v
 	return false;
 }
 
+struct look {
+	unsigned long long exits;
+	const char *state; /* the rest of its line */
+	size_t len;
+	bool halted;
+};
+
+/* The next look in the probe's text; false when there is none, or not all of one. */
+static bool next_look(const char **text, struct look *ret_look)
+{
+	const char *p = strstr(*text, "look exits=");
+	char *end;
+
+	if (!p)
+		return false;
+	ret_look->exits = strtoull(p + strlen("look exits="), &end, 10);
+	ret_look->state = end;
+	ret_look->len = strcspn(end, "\n");
+	ret_look->halted = memmem(end, ret_look->len, "HLT=1", 5);
+	*text = end + ret_look->len;
+	return ret_look->exits && memmem(end, ret_look->len, "RIP=", 4) &&
+	       memmem(end, ret_look->len, "HLT=", 4);
+}
+
 /*
- * A kernel that halts before its first program has a timer armed, always. Two
- * looks, some seconds apart, that are alike to the count of VM exits show one
- * that never fires.
+ * Two looks that show the same registers, interrupts and accesses to devices. A
+ * kernel that halts before its first program has a timer armed, always: when it
+ * didn't even leave for the host, that never fired. One that doesn't halt and
+ * leaves thousands of times without having executed an instruction is held at it
+ * by whoever runs it.
  */
 static bool judge_hang(const struct guest_evidence *ev, struct guest_verdict *v)
 {
-	const char *first, *second;
-	size_t len;
+	const char *text = ev->probe;
+	struct look first, second;
 
-	if (!ev->probe || !ev->console || HAS_ANY(ev->console, user_signs))
+	if (!text || !ev->console || !next_look(&text, &first) || !next_look(&text, &second) ||
+	    first.len != second.len || memcmp(first.state, second.state, first.len) != 0)
 		return false;
-	first = strstr(ev->probe, "look ");
-	second = first ? strstr(first + 1, "look ") : NULL;
-	len = first ? strcspn(first, "\n") : 0;
-	if (!second || len != strcspn(second, "\n") || strncmp(first, second, len) != 0)
-		return false;
-	if (!memmem(first, len, "HLT=1", 5) || !memmem(first, len, "exits", 5))
-		return false;
-	return found(v, "timer-hang", "probe", first);
+	if (first.halted && second.exits == first.exits && !HAS_ANY(ev->console, user_signs))
+		return found(v, "timer-hang", "probe", line_of(ev->probe, second.state));
+	if (!first.halted && second.exits >= first.exits + EXIT_LOOP_MIN)
+		return found(v, "exit-loop", "probe", line_of(ev->probe, second.state));
+	return false;
 }
 
 bool guest_verdict(const struct guest_evidence *ev, struct guest_verdict *ret_verdict)

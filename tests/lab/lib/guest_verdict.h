@@ -12,15 +12,19 @@
 
 /*
  * A shell function for the lab host: two looks, some seconds apart, at the VM $1,
- * which should long be up.
+ * which should long be up: how often it left for the host, and what must change
+ * when it gets anywhere.
  */
-#define GUEST_PROBE                                                            \
-	"probe() {\n"                                                          \
-	"for i in 1 2; do\n"                                                   \
-	"echo look $(virsh domstats --vcpu $1 | grep -o 'vcpu.0.exits.sum.*')" \
-	" $(virsh qemu-monitor-command --hmp $1 'info registers' |"            \
-	" grep -aoE 'RIP=[0-9a-f]+|HLT=[01]')\n"                               \
-	"[ $i = 2 ] || sleep 5\n"                                              \
+#define GUEST_PROBE                                                              \
+	"probe() {\n"                                                            \
+	"for i in 1 2; do\n"                                                     \
+	"stats=$(virsh domstats --vcpu $1)\n"                                    \
+	"echo look exits=$(echo \"$stats\" | sed -n 's/.*vcpu.0.exits.sum=//p')" \
+	" $(echo \"$stats\" | grep -oE "                                         \
+	"'(io_exits|mmio_exits|irq_injections|pf_taken).sum=[0-9]+')"            \
+	" $(virsh qemu-monitor-command --hmp $1 'info registers' |"              \
+	" grep -aoE '\\b(R[A-Z0-9]{2} ?|CR[23])=[0-9a-f]+|HLT=[01]')\n"          \
+	"[ $i = 2 ] || sleep 5\n"                                                \
 	"done >/run/pfkeep-lab/consoles/$1.probe; }\n"
 
 /* Texts; NULL is for what couldn't be had. */

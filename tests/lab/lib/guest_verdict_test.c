@@ -14,7 +14,10 @@
 	"event RESET at 2.000000 for domain '" name "': {\"guest\":true,\"reason\":\"" \
 	"guest-reset\"}\n"
 
-#define HALTED "look HLT=1 RIP=ffffffff81a2b3c4 vcpu.0.exits.sum=1200 vcpu.0.time=3000\n"
+#define AT	     " irq_injections.sum=704 RAX=0000000103989000 RIP=ffffffff81a2b3c4 "
+#define HALTED	     "look exits=1200" AT "HLT=1\n"
+#define RUNS(exits)  "look exits=" exits AT "HLT=0\n"
+#define MOVED(exits) "look exits=" exits " irq_injections.sum=705 RIP=ffffffff81a2b3c4 HLT=0\n"
 
 static struct guest_verdict v;
 
@@ -114,7 +117,20 @@ static void one_that_still_exits_is_only_slow(void **state)
 						    "look HLT=1 RIP=ffffffff81a2b3c4 "
 						    "vcpu.0.exits.sum=1201 vcpu.0.time=3000\n" }));
 	assert_false(judge((struct guest_evidence){ .console = "", .probe = HALTED }));
-	assert_false(judge((struct guest_evidence){ .console = "", .probe = "look \nlook \n" }));
+	assert_false(judge(
+		(struct guest_evidence){ .console = "", .probe = "look exits=\nlook exits=\n" }));
+}
+
+/* As met: the VM's state was the lab host's own, from behind its vmrun. */
+static void one_that_exits_at_one_instruction_for_ever_is_held_there(void **state)
+{
+	assert_true(judge((struct guest_evidence){ .console = "LAB-NIC eth0\n",
+						   .probe = RUNS("4128920") RUNS("4243482") }));
+	assert_string_equal(v.signature, "exit-loop");
+	assert_false(judge(
+		(struct guest_evidence){ .console = "", .probe = RUNS("1000") RUNS("1010") }));
+	assert_false(judge(
+		(struct guest_evidence){ .console = "", .probe = RUNS("1000") MOVED("9000") }));
 }
 
 static void one_that_idles_after_init_does_not_hang(void **state)
@@ -137,6 +153,7 @@ int main(void)
 		cmocka_unit_test(a_crash_of_the_vms_qemu_is_not),
 		cmocka_unit_test(a_kernel_halted_for_good_before_init_hangs_at_its_timer),
 		cmocka_unit_test(one_that_still_exits_is_only_slow),
+		cmocka_unit_test(one_that_exits_at_one_instruction_for_ever_is_held_there),
 		cmocka_unit_test(one_that_idles_after_init_does_not_hang),
 	};
 
