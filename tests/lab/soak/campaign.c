@@ -93,6 +93,14 @@ static bool lab_start(struct soak *soak, unsigned int number)
 	return true;
 }
 
+/* How busy the machine was is half of the figure. */
+static double load(void)
+{
+	double now = 0;
+
+	return getloadavg(&now, 1) == 1 ? now : 0;
+}
+
 static void run_groups(struct soak *soak)
 {
 	for (unsigned int g = 1; g <= soak->options.groups; g++) {
@@ -105,8 +113,9 @@ static void run_groups(struct soak *soak)
 			count_lab_failure(soak, "it failed under its VMs");
 			break;
 		}
-		soak_say("lab %s, group %u: %.0f s; %u of %u boots, emulator failures %u",
-			 soak->lab, g, soak_seconds() - start, soak->counts.boots,
+		soak_say("lab %s, group %u: %.0f s, load %.1f; %u of %u boots, emulator failures "
+			 "%u",
+			 soak->lab, g, soak_seconds() - start, load(), soak->counts.boots,
 			 soak->options.count,
 			 soak->counts.lab_failures + soak->counts.guest_failures);
 	}
