@@ -9,7 +9,8 @@
 #include "tests/lab/lib/session.h"
 #include "tests/lab/soak/soak.h"
 
-#define GROUP_TIMEOUT_S 240
+/* Beyond the time that the VMs have: for virsh, and to look at those that hang. */
+#define SLACK_S 120
 
 /* What a VM prints on its way from its kernel to its end. */
 static const char *const marks[] = { "LAB-READY ", "LAB-TIMER ", "LAB-JOB timer status=0" };
@@ -45,7 +46,8 @@ static int keep(void *data, const uint8_t *bytes, size_t len)
 	return 0;
 }
 
-static int run_in_lab(const char *lab, const char *script, struct text *ret_said)
+static int run_in_lab(const char *lab, const char *script, unsigned int timeout_s,
+		      struct text *ret_said)
 {
 	char *argv[] = { (char *)"sh", (char *)"-c", (char *)script, NULL };
 	struct session_io io = { .in_fd = -1,
@@ -53,7 +55,7 @@ static int run_in_lab(const char *lab, const char *script, struct text *ret_said
 				 .out = keep,
 				 .err = keep,
 				 .data = ret_said,
-				 .timeout_ms = (GROUP_TIMEOUT_S + 120) * 1000 };
+				 .timeout_ms = timeout_s * 1000 };
 	struct session_result result;
 	struct lab_error error;
 	int err = session_exec(lab, NULL, argv, NULL, &io, &result, &error);
@@ -69,7 +71,8 @@ static void name_of(unsigned int boot, char name[16])
 }
 
 /* Writes the VMs' descriptions, then runs them. */
-static int boot_group(const char *lab, unsigned int first, unsigned int n, struct text *ret_said)
+static int boot_group(const struct soak *soak, const char *lab, unsigned int first, unsigned int n,
+		      struct text *ret_said)
 {
 	char script[SOAK_GROUP * (GUEST_XML_MAX + 128) + sizeof(run_script) + 256];
 	char xml[GUEST_XML_MAX], name[16], names[SOAK_GROUP * 16] = "";
@@ -88,9 +91,9 @@ static int boot_group(const char *lab, unsigned int first, unsigned int n, struc
 					xml);
 		snprintf(names + strlen(names), sizeof(names) - strlen(names), " %s", name);
 	}
-	snprintf(script + len, sizeof(script) - len, "limit=%d; set --%s\n%s", GROUP_TIMEOUT_S,
-		 names, run_script);
-	return run_in_lab(lab, script, ret_said);
+	snprintf(script + len, sizeof(script) - len, "limit=%u; set --%s\n%s",
+		 soak->options.limit_s, names, run_script);
+	return run_in_lab(lab, script, soak->options.limit_s + SLACK_S, ret_said);
 }
 
 static bool ended_cleanly(const struct guest_evidence *ev)
@@ -145,7 +148,7 @@ int soak_group(struct soak *soak, const char *lab, unsigned int n)
 
 	snprintf(soak->doing, sizeof(soak->doing), "VMs %u to %u of %u boot", first, first + n - 1,
 		 soak->options.count);
-	err = boot_group(lab, first, n, &said);
+	err = boot_group(soak, lab, first, n, &said);
 	if (err)
 		return err;
 	err = rundir_open(lab, &dir);

@@ -25,13 +25,14 @@
 #define BUSY_MAX    64
 
 static const char usage[] =
-	"usage: soak [--count N] [--groups G] [--append ARGS]\n"
+	"usage: soak [--count N] [--groups G] [--limit S] [--append ARGS]\n"
 	"\n"
 	"Boots N nested VMs (200), three side by side, G groups (12) in each lab, while the\n"
 	"machine's other CPUs are kept busy. Every VM has to come to its init, to run ten\n"
 	"timers and to switch itself off. Exit status 0: all did, but for at most one\n"
 	"emulator failure in 200 boots.\n"
 	"\n"
+	"  --limit S      seconds that three VMs have, boot to end (240)\n"
 	"  --append ARGS  more for the lab host's command line, to see it fail\n";
 
 double soak_seconds(void)
@@ -65,25 +66,28 @@ static int parse(int argc, char **argv, struct soak_options *ret_options)
 	static const struct option long_options[] = {
 		{ "count", required_argument, NULL, 'c' },
 		{ "groups", required_argument, NULL, 'g' },
+		{ "limit", required_argument, NULL, 'l' },
 		{ "append", required_argument, NULL, 'a' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c, err = 0;
 
-	*ret_options = (struct soak_options){ .count = 200, .groups = 12 };
-	while (!err && (c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+	*ret_options = (struct soak_options){ .count = 200, .groups = 12, .limit_s = 240 };
+	while (!err && (c = getopt_long(argc, argv, "c:g:l:a:h", long_options, NULL)) != -1) {
 		if (c == 'c')
 			err = lab_parse_number(optarg, 1, 100000, &ret_options->count);
 		else if (c == 'g')
 			err = lab_parse_number(optarg, 1, 1000, &ret_options->groups);
+		else if (c == 'l')
+			err = lab_parse_number(optarg, 1, 86400, &ret_options->limit_s);
 		else if (c == 'a')
 			ret_options->append = optarg;
 		else
 			return c == 'h' ? 1 : -EINVAL;
 		if (err)
-			fprintf(stderr, "soak: --%s %s: must be a number of at least 1\n",
-				c == 'c' ? "count" : "groups", optarg);
+			fprintf(stderr, "soak: -%c %s: must be a number of at least 1\n", c,
+				optarg);
 	}
 	if (!err && optind < argc) {
 		fprintf(stderr, "soak: unknown argument %s\n", argv[optind]);

@@ -14,9 +14,10 @@
 #define SOAK_GROUP 3 /* VMs side by side: one CPU of the lab host stays free */
 
 struct soak_options {
-	unsigned int count;  /* of VM boots */
-	unsigned int groups; /* in each lab */
-	const char *append;  /* to the lab host's command line, or NULL */
+	unsigned int count;   /* of VM boots */
+	unsigned int groups;  /* in each lab */
+	unsigned int limit_s; /* for a group */
+	const char *append;   /* to the lab host's command line, or NULL */
 };
 
 struct soak_counts {
