@@ -45,6 +45,8 @@ void lab_leave(struct lab *lab, const char *script);
 void lab_wait_boot(struct lab *lab, unsigned int boots, unsigned int timeout_s);
 /* Until the lab host has switched itself off; its console, which the caller frees. */
 char *lab_wait_end(struct lab *lab, unsigned int timeout_s);
+/* From labctl up to the answer of libvirt in the lab host's first boot. */
+double lab_boot_seconds(struct lab *lab);
 /* A number of `labctl status`. */
 int64_t lab_status_number(struct lab *lab, const char *key);
 /* Says on the test's output what labd knows about the lab. */

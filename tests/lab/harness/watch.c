@@ -109,6 +109,21 @@ char *lab_wait_end(struct lab *lab, unsigned int timeout_s)
 	return console;
 }
 
+double lab_boot_seconds(struct lab *lab)
+{
+	char *text = lab_ctl(lab, 30, "status", "--json", NULL);
+	struct json_object *status = json_tokener_parse(text), *boots, *ready;
+	double seconds;
+
+	if (!json_object_object_get_ex(status, "boots", &boots) ||
+	    !json_object_object_get_ex(json_object_array_get_idx(boots, 0), "ready_s", &ready))
+		fail_msg("labctl status has no first boot: %s", text);
+	seconds = json_object_get_double(ready);
+	json_object_put(status);
+	free(text);
+	return seconds;
+}
+
 int64_t lab_status_number(struct lab *lab, const char *key)
 {
 	char *text = lab_ctl(lab, 30, "status", "--json", NULL);

@@ -62,8 +62,6 @@ static const char restore_script[] =
 	"udevadm settle -t 30\n" /* which gives the port its name */
 	"cd /sys/bus/pci/devices/%s\n"
 	"echo 0 >sriov_drivers_autoprobe; echo 2 >sriov_numvfs\n"
-	/* else udev renames the device between the two */
-	"udevadm settle\n"
 	"nic=$(ls net); ip link set $nic up; ip link set $nic vf 0 mac " MAC "\n"
 	"mkdir -p /run/pfkeep-lab/consoles\n"
 	"virsh -q create /var/lib/red.xml\n";
