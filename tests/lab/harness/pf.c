@@ -56,6 +56,11 @@ void pf_host_set_mac(struct lab *lab, const char *pf, unsigned int vf, const cha
 	free(lab_run(lab, 30, "ip link set $(ls " SYS "/%s/net) vf %u mac %s", pf, vf, mac));
 }
 
+void pf_host_set_vlan(struct lab *lab, const char *pf, unsigned int vf, unsigned int vlan)
+{
+	free(lab_run(lab, 30, "ip link set $(ls " SYS "/%s/net) vf %u vlan %u", pf, vf, vlan));
+}
+
 /*
  * The n-th VF is the controller that `nvme list-secondary` numbers n + 1; -a 8
  * assigns queues (-r 0) and interrupts (-r 1) to it while it is offline, -a 9

@@ -19,6 +19,8 @@ char *pf_vf_bdf(struct lab *lab, const char *pf, unsigned int vf);
 /* By the host's sysfs, with no host driver for the VFs. */
 void pf_host_set_vfs(struct lab *lab, const char *pf, unsigned int vfs);
 void pf_host_set_mac(struct lab *lab, const char *pf, unsigned int vf, const char *mac);
+/* 0: none. */
+void pf_host_set_vlan(struct lab *lab, const char *pf, unsigned int vf, unsigned int vlan);
 /* Switches on one NVMe VF with queues, interrupts and a namespace of its own. */
 void pf_host_nvme_vf(struct lab *lab, const char *pf, unsigned int vf);
 

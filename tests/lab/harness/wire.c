@@ -9,6 +9,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "tests/lab/lib/jsonline.h"
+
 /* Beyond the time that the frames themselves take: ARP, and the drain at the end. */
 #define WIRE_SLACK_S 30
 
@@ -38,6 +40,7 @@ struct wire_report wire_report_parse(const char *json)
 		.corrupted = number(object, "corrupted"),
 	};
 
+	report.not_sent = jsonline_int(object, "not_sent", 0);
 	if (json_object_object_get_ex(object, "blackout", &blackout))
 		report.gap_ns = number(blackout, "ns");
 	return report;
@@ -82,16 +85,18 @@ static char *flow_action(struct lab *lab, const struct wire_flow *flow, const ch
 
 void wire_start(struct lab *lab, const struct wire_flow *flow)
 {
-	char pf[16], id[16], rate[16], size[16], count[16];
+	char pf[16], id[16], vlan[16], rate[16], size[16], count[16];
 
 	snprintf(pf, sizeof(pf), "%u", flow->pf);
 	snprintf(id, sizeof(id), "%u", flow->id);
+	snprintf(vlan, sizeof(vlan), "%u", flow->vlan);
 	snprintf(rate, sizeof(rate), "%u", flow->rate);
 	snprintf(size, sizeof(size), "%u", flow->size);
 	snprintf(count, sizeof(count), "%u", flow->count);
+	/* An option that isn't wanted ends the list: what may be left out comes last. */
 	free(lab_ctl(lab, WIRE_SLACK_S, "wire", "--pf", pf, "send", "--kind", "echo", "--id", id,
-		     "--dst", flow->ip, "--rate", rate, "--size", size,
-		     flow->count ? "--count" : NULL, count, NULL));
+		     "--dst", flow->ip, "--rate", rate, "--size", size, "--vlan", vlan, "--count",
+		     count, flow->mac ? "--mac" : NULL, flow->mac, NULL));
 }
 
 struct wire_report wire_finish(struct lab *lab, const struct wire_flow *flow)
@@ -105,6 +110,35 @@ struct wire_report wire_finish(struct lab *lab, const struct wire_flow *flow)
 	free(answer);
 	free(flow_action(lab, flow, "remove", WIRE_SLACK_S));
 	return report;
+}
+
+static bool is_carried(struct lab *lab, const struct wire_flow *flow, unsigned int rate)
+{
+	struct wire_flow second = *flow;
+	struct wire_report r;
+	bool carried;
+
+	second.rate = rate;
+	second.count = rate;
+	wire_start(lab, &second);
+	r = wire_finish(lab, &second);
+	carried = r.received == rate && !r.not_sent && !r.corrupted;
+	wire_report_free(&r);
+	return carried;
+}
+
+unsigned int wire_saturate(struct lab *lab, const struct wire_flow *flow)
+{
+	unsigned int good = 0, rate = flow->rate, step;
+
+	while (rate <= 100000 && is_carried(lab, flow, rate)) {
+		good = rate;
+		rate *= 2;
+	}
+	for (step = good / 2; good && step > good / 8; step /= 2)
+		if (is_carried(lab, flow, good + step))
+			good += step;
+	return good;
 }
 
 void wire_assert_whole(const struct wire_report *report)

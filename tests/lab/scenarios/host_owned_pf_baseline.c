@@ -19,6 +19,11 @@
 #include "tests/lab/harness/tenant.h"
 #include "tests/lab/harness/wire.h"
 
+/* Ethernet, IPv4 and UDP. */
+#define UDP_OVERHEAD 42
+/* Frames a second that any VF carries, to search upwards from. */
+#define SATURATE_FROM 250
+
 static struct lab lab;
 static struct bench bench;
 
@@ -96,6 +101,65 @@ static void wire_reaches_each_tenant(void **state)
 	}
 }
 
+/* Both ways at once: what the VF carries, its tenant has to answer. */
+static void bench_saturation(const char *figure, unsigned int frames, unsigned int payload)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s and back, without loss", figure);
+	bench_row(&bench, name, frames, "frames/s");
+	bench_row(&bench, name, frames * (payload + UDP_OVERHEAD) * 8 / 1e6, "Mbit/s");
+}
+
+static void a_vf_carries_this_much(void **state)
+{
+	const struct wire_flow small = {
+		.id = 3, .ip = "10.77.0.11", .rate = SATURATE_FROM, .size = 64
+	};
+	const struct wire_flow large = {
+		.id = 4, .ip = "10.77.0.11", .rate = SATURATE_FROM, .size = 1400
+	};
+	unsigned int frames = wire_saturate(&lab, &small);
+
+	assert_true(frames > 0);
+	bench_saturation("wire to tenant, small frames", frames, small.size);
+	frames = wire_saturate(&lab, &large);
+	assert_true(frames > 0);
+	bench_saturation("wire to tenant, large frames", frames, large.size);
+}
+
+/*
+ * The PF driver puts red's VF into VLAN 7: the wire has to tag what is for red,
+ * and red, which knows of no VLAN, gets it untagged.
+ */
+static void a_vfs_vlan_is_on_the_wire_alone(void **state)
+{
+	struct wire_flow flow = { .id = 5,
+				  .ip = "10.77.0.11",
+				  .vlan = 7,
+				  .mac = "02:70:66:00:00:01",
+				  .rate = 100,
+				  .size = 256,
+				  .count = 200 };
+	char *pf = pf_find(&lab, PF_IGB);
+	struct wire_report r;
+
+	pf_host_set_vlan(&lab, pf, 0, 7);
+	wire_start(&lab, &flow);
+	r = wire_finish(&lab, &flow);
+	wire_assert_whole(&r);
+	wire_report_free(&r);
+
+	flow.vlan = 0;
+	wire_start(&lab, &flow);
+	r = wire_finish(&lab, &flow);
+	assert_int_equal(r.sent, flow.count);
+	assert_int_equal(r.received, 0);
+	wire_report_free(&r);
+	pf_host_set_vlan(&lab, pf, 0, 0);
+	free(pf);
+}
+
 static void tenants_reach_each_other(void **state)
 {
 	static const struct tenant green = {
@@ -117,6 +181,13 @@ static void tenants_reach_each_other(void **state)
 	bench_flow(&bench, "tenant to tenant", &r);
 	wire_report_free(&r);
 	free(report);
+
+	char *frames = tenant_wait(&lab, &green, 120, "LAB-SATURATED ");
+
+	assert_true(strtoul(frames, NULL, 10) > 0);
+	bench_saturation("tenant to tenant, large frames", (unsigned int)strtoul(frames, NULL, 10),
+			 1400);
+	free(frames);
 	free(pf);
 }
 
@@ -147,6 +218,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tenants_run_the_vendor_vf_driver),
 		cmocka_unit_test(wire_reaches_each_tenant),
+		cmocka_unit_test(a_vf_carries_this_much),
+		cmocka_unit_test(a_vfs_vlan_is_on_the_wire_alone),
 		cmocka_unit_test(tenants_reach_each_other),
 		cmocka_unit_test(nvme_vf_keeps_a_tenants_data),
 	};
