@@ -85,6 +85,9 @@ $(eval $(call program,bin/pfkeepd,$(D)/main.c $(D)/listener.c $(D)/watcher.c $(O
 H := orchestration/hook
 $(eval $(call program,bin/pfkeep-hook,$(H)/main.c $(H)/hook.c $(L)/wire.c $(ORCH_ALL),$(ORCH_PKGS)))
 
+$(eval $(call unit_test,orch_parallel,$(D)/parallel_test.c $(D)/watcher.c $(ORCH_SERVICE) $(ORCH_ALL) $(ORCH_BED),\
+	$(ORCH_PKGS) libsystemd,-lpthread))
+
 $(eval $(call unit_test,orch_daemon,$(sort $(D)/daemon_test.c $(H)/hook.c $(ORCH_CLI) $(ORCH_ALL) $(ORCH_TESTING)),\
 	$(ORCH_PKGS)))
 $(BUILD)/tests/orch_daemon: | $(BUILD)/bin/pfkeepd

@@ -318,10 +318,10 @@ static void drop_overrides(struct editor *e)
 static int add_token(struct editor *e, bool foreign)
 {
 	char object[sizeof(OBJECT) + 128], alias[DOMAIN_ALIAS];
-	size_t n = e->tenant->n_vfs;
+	size_t n = e->tenant->token_file ? e->tenant->n_vfs : 0;
 	int ret;
 
-	snprintf(object, sizeof(object), OBJECT "%s", e->tenant->token_file);
+	snprintf(object, sizeof(object), OBJECT "%s", n ? e->tenant->token_file : "");
 	ret = set_argument(e, "-object", OBJECT, n ? object : NULL);
 	if (!ret)
 		ret = set_argument(e, "-global", GLOBAL, n && !foreign ? GLOBAL : NULL);

@@ -163,8 +163,17 @@ int virt_list_defined(virConnectPtr conn, virDomainPtr **ret_doms, struct proble
 	return n < 0 ? failed(problem, "the domains") : n;
 }
 
-int virt_edit_tenant(virDomainPtr dom, const struct domain_tenant *tenant, struct problem *problem)
+/* Others than QEMU's driver drop its namespace without a word. */
+static bool is_qemu(virDomainPtr dom)
 {
+	const char *type = virConnectGetType(virDomainGetConnect(dom));
+
+	return type && !strcmp(type, "QEMU");
+}
+
+int virt_edit_tenant(virDomainPtr dom, const struct domain_tenant *wanted, struct problem *problem)
+{
+	struct domain_tenant tenant = *wanted;
 	CLEANUP(cleanup_free) char *old = NULL;
 	CLEANUP(cleanup_free) char *new = NULL;
 	virDomainPtr defined;
@@ -175,10 +184,12 @@ int virt_edit_tenant(virDomainPtr dom, const struct domain_tenant *tenant, struc
 			problem, -ENOTSUP,
 			"%.60s: has no definition that a VF could be put into: define it",
 			virDomainGetName(dom));
+	if (!is_qemu(dom))
+		tenant.token_file = NULL;
 	ret = virt_definition(dom, &old, problem);
 	if (ret)
 		return ret;
-	ret = domain_edit_tenant(old, tenant, &new, problem);
+	ret = domain_edit_tenant(old, &tenant, &new, problem);
 	if (ret)
 		return problem_prefix(problem, ret, "%.60s", virDomainGetName(dom));
 	if (!new)

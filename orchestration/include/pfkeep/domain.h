@@ -77,7 +77,7 @@ struct domain_vf {
 
 struct domain_tenant {
 	const char *emulator;	/* a QEMU that knows how to hand over a token */
-	const char *token_file; /* which this QEMU reads at its start */
+	const char *token_file; /* which this QEMU reads at its start; NULL: it is no QEMU */
 	const struct domain_vf *vfs;
 	size_t n_vfs;
 };
