@@ -8,3 +8,5 @@ $(eval $(call unit_test,lab_rundir,$(addprefix tests/lab/lib/,rundir_test.c rund
 
 $(eval $(call unit_test,lab_guest_verdict,$(addprefix tests/lab/lib/,guest_verdict_test.c \
 	guest_verdict.c signature.c)))
+$(eval $(call unit_test,lab_guests,$(addprefix tests/lab/lib/,guests_test.c guests.c \
+	guest_verdict.c rundir.c signature.c spec.c),json-c))
