@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,11 +40,8 @@ static json_object *verdict_of(const char *lab, struct rundir *ret_dir)
 static void count_lab_failure(struct soak *soak, const char *why)
 {
 	struct rundir dir;
-	json_object *verdict;
+	json_object *verdict = verdict_of(soak->lab, &dir);
 
-	/* One that is up and answers nothing is ended here; then its verdict says nothing. */
-	soak_lab_down(soak->lab);
-	verdict = verdict_of(soak->lab, &dir);
 	if (strcmp(jsonline_string(verdict, "verdict", ""), "emulator") == 0) {
 		soak->counts.lab_failures++;
 		soak_say("emulator failure under lab %s: %s: %s (%s)", soak->lab,
@@ -57,27 +55,34 @@ static void count_lab_failure(struct soak *soak, const char *why)
 	json_object_put(verdict);
 }
 
+void soak_lab_wait(const char *name)
+{
+	struct rundir dir;
+
+	if (rundir_open(name, &dir))
+		return;
+	rundir_wait_gone(&dir);
+	rundir_close(&dir);
+}
+
 void soak_lab_down(const char *name)
 {
 	struct lab_error error;
 	struct client client;
-	struct rundir dir;
 
 	if (client_open(name, &client, &error) == 0) {
 		client_call(&client, "down", NULL, NULL, &error);
 		client_close(&client);
 	}
-	if (rundir_open(name, &dir) == 0) {
-		rundir_wait_gone(&dir);
-		rundir_close(&dir);
-	}
+	soak_lab_wait(name);
 }
 
-static bool lab_start(struct soak *soak, unsigned int number)
+static int lab_start(struct soak *soak, unsigned int number)
 {
 	struct lab_error error;
 	struct lab_spec spec;
 	double start = soak_seconds();
+	int err;
 
 	lab_spec_init(&spec);
 	spec.append = soak->options.append;
@@ -85,12 +90,19 @@ static bool lab_start(struct soak *soak, unsigned int number)
 	spec.n_pfs = 1;
 	snprintf(spec.name, sizeof(spec.name), "soak-%u", number);
 	snprintf(soak->lab, sizeof(soak->lab), "%s", spec.name);
-	if (lab_up(&spec, show_progress, soak, &error) < 0) {
+	err = lab_up(&spec, show_progress, soak, &error);
+	if (err == -EBUSY) {
+		/* Somebody else's, and none of our business. */
+		soak->lab[0] = '\0';
+		soak->counts.failed++;
+		soak_say("FAILED: %s", error.text);
+	} else if (err < 0) {
 		count_lab_failure(soak, error.text);
-		return false;
+	} else {
+		soak->up = true;
+		soak_say("lab %s is up after %.0f s", soak->lab, soak_seconds() - start);
 	}
-	soak_say("lab %s is up after %.0f s", soak->lab, soak_seconds() - start);
-	return true;
+	return err;
 }
 
 /* How busy the machine was is half of the figure. */
@@ -110,6 +122,8 @@ static void run_groups(struct soak *soak)
 		if (!left)
 			break;
 		if (soak_group(soak, soak->lab, left < SOAK_GROUP ? left : SOAK_GROUP) < 0) {
+			/* One that is up and answers nothing is ended; its verdict says so. */
+			soak_lab_down(soak->lab);
 			count_lab_failure(soak, "it failed under its VMs");
 			break;
 		}
@@ -127,9 +141,15 @@ void soak_campaign(struct soak *soak)
 	unsigned int labs = (soak->options.count + per_lab - 1) / per_lab + SPARE_LABS;
 
 	for (unsigned int i = 1; i <= labs && soak->counts.boots < soak->options.count; i++) {
-		if (lab_start(soak, i))
-			run_groups(soak);
+		int err = lab_start(soak, i);
+
+		if (err == -EBUSY)
+			break;
+		if (err)
+			continue;
+		run_groups(soak);
 		soak_lab_down(soak->lab);
+		soak->up = false;
 		soak->lab[0] = '\0';
 	}
 }

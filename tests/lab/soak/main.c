@@ -179,8 +179,10 @@ static int run(struct soak *soak)
 		end_child(worker);
 	for (size_t i = 0; i < n_busy; i++)
 		end_child(busy[i]);
-	if (soak->lab[0])
+	if (soak->up)
 		soak_lab_down(soak->lab);
+	else if (soak->lab[0])
+		soak_lab_wait(soak->lab);
 	return sig;
 }
 
@@ -227,7 +229,7 @@ int main(int argc, char **argv)
 	sig = run(soak);
 	if (sig)
 		soak_say("interrupted by %s", strsignal(sig));
-	else
+	else if (soak->counts.boots)
 		save(soak);
 	conclude(soak);
 	if (sig)

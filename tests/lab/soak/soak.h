@@ -31,6 +31,7 @@ struct soak {
 	struct soak_options options;
 	struct soak_counts counts;
 	char lab[LAB_NAME_MAX + 1]; /* the one that is up or starting, or "" */
+	bool up;		    /* it is ours to end; one that starts ends by itself */
 	char doing[96];
 	double boot_s; /* all groups' time */
 };
@@ -44,6 +45,8 @@ __attribute__((format(printf, 1, 2))) void soak_say(const char *format, ...);
 void soak_campaign(struct soak *soak);
 /* End the lab; returns when nothing of it runs. */
 void soak_lab_down(const char *name);
+/* Only wait until nothing of it runs. */
+void soak_lab_wait(const char *name);
 /* At most one emulator failure in 200 boots, and nothing else. */
 bool soak_passed(const struct soak *soak);
 
