@@ -10,7 +10,7 @@
 
 #define SAID_MAX 32
 
-/* What was said already, so that a later test isn't blamed on it too. */
+/* What was said already: at the end only what no failed test has told. */
 static char said[SAID_MAX][128];
 static size_t n_said;
 
@@ -32,14 +32,20 @@ static void say(void *data, const char *name, const struct guest_verdict *verdic
 	const struct rundir *dir = data;
 	char text[700];
 
-	if (!is_news(name, verdict->signature))
-		return;
+	is_news(name, verdict->signature);
 	snprintf(text, sizeof(text), "VM %s: %s: %s: %s", name, verdict->signature, verdict->source,
 		 verdict->text);
 	lab_diagnose("emulator-failure: ", text);
 	lab_diagnose("its logs are in ", dir->path);
 }
 
+static void say_news(void *data, const char *name, const struct guest_verdict *verdict)
+{
+	if (is_news(name, verdict->signature))
+		say(data, name, verdict);
+}
+
+/* Every test that fails behind it may have failed for it. */
 void lab_explain_guests(const struct lab *lab)
 {
 	struct rundir dir;
@@ -58,6 +64,6 @@ void lab_say_runs(const struct lab *lab)
 	if (rundir_open(lab->name, &dir))
 		return;
 	lab_diagnose("lab: its logs are in ", dir.path);
-	guests_judge(&dir, say, &dir);
+	guests_judge(&dir, say_news, &dir);
 	rundir_close(&dir);
 }
