@@ -139,7 +139,7 @@ static void refused(int status, const char *says, const char *const args[])
 static void bad_usage_is_status_2(void **state)
 {
 	REFUSED(2, "--pf e1000", "up", "--pf", "e1000");
-	REFUSED(2, "must be stock or pfkeep", "up", "--kernel", "vanilla");
+	REFUSED(2, "must be pfkeep, debug, stock or stock-6.12", "up", "--kernel", "vanilla");
 	REFUSED(2, "2 GiB at least", "up", "--ram", "1");
 	REFUSED(2, "whole GiB", "up", "--ram", "4.5");
 	REFUSED(2, "1 to 64", "up", "--cpus", "0");

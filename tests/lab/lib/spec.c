@@ -12,6 +12,9 @@
 #define SPEC_RAM_MAX_GIB 512
 #define SPEC_CPUS_MAX	 64
 
+/* Products kernel-X and host-X each. */
+static const char *const kernels[] = { "pfkeep", "debug", "stock", "stock-6.12" };
+
 static const char *const pf_names[] = {
 	[LAB_PF_IGB] = "igb",
 	[LAB_PF_NVME] = "nvme",
@@ -100,12 +103,15 @@ static int set_name(struct lab_spec *spec, const char *value, struct lab_error *
 
 static int set_kernel(struct lab_spec *spec, const char *value, struct lab_error *ret_error)
 {
-	if (strcmp(value, "stock") != 0 && strcmp(value, "pfkeep") != 0) {
-		lab_error_set(ret_error, "--kernel %.40s: must be stock or pfkeep", value);
-		return -EINVAL;
+	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++) {
+		if (strcmp(value, kernels[i]) != 0)
+			continue;
+		spec->kernel = kernels[i];
+		return 0;
 	}
-	spec->kernel = value;
-	return 0;
+	lab_error_set(ret_error, "--kernel %.40s: must be pfkeep, debug, stock or stock-6.12",
+		      value);
+	return -EINVAL;
 }
 
 static int add_pf(struct lab_spec *spec, const char *value, struct lab_error *ret_error)

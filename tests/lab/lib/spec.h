@@ -17,7 +17,7 @@ enum lab_pf {
 
 struct lab_spec {
 	char name[LAB_NAME_MAX + 1];
-	const char *kernel; /* "stock" or "pfkeep" */
+	const char *kernel; /* of products kernel-X, host-X */
 	enum lab_pf pfs[LAB_PF_MAX];
 	unsigned int n_pfs;
 	unsigned int ram_mib;
