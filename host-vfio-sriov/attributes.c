@@ -40,7 +40,7 @@ static ssize_t parked_show(struct device *d, struct device_attribute *attr, char
 {
 	struct sriov_device *dev = of(d);
 
-	return sysfs_emit(buf, "%d\n", READ_ONCE(dev->parked));
+	return sysfs_emit(buf, "%d\n", READ_ONCE(dev->parked) || READ_ONCE(dev->spared));
 }
 static DEVICE_ATTR_RO(parked);
 

@@ -52,6 +52,12 @@ void sriov_change_kick(struct sriov_pf *pf, unsigned long delay)
 	spin_unlock(&pf->lock);
 }
 
+/* Somebody has the device lock who holds it for a short while only. */
+void sriov_change_kick_again(struct sriov_pf *pf)
+{
+	sriov_change_kick(pf, RETRY_LOCKED);
+}
+
 /* From here on no work is queued, no VF is opened, no request is granted. */
 void sriov_change_unbind(struct sriov_pf *pf)
 {

@@ -117,6 +117,7 @@ static enum vfio_pci_sriov_why why_of(int error)
 		return VFIO_PCI_SRIOV_WHY_HELD;
 	case -ENODEV:
 		return VFIO_PCI_SRIOV_WHY_REMOVING;
+	case -EAGAIN:
 	case -ETIMEDOUT:
 	case -EINTR:
 		return VFIO_PCI_SRIOV_WHY_BUSY;

@@ -55,7 +55,8 @@ struct sriov_device {
 	struct sriov_pf *pf; /* for a PF */
 
 	/* protected by core.vdev.dev_set->lock */
-	bool parked; /* closed, but still as the last user left it */
+	bool parked; /* closed, but the core isn't told: all is as the last user left it */
+	bool spared; /* closed, but not reset: that is owed */
 	bool dying; /* being unbound: no open, no park */
 	struct sriov_pf *holding; /* the PF whose VF this device's user holds */
 	unsigned int index; /* of the VF, while holding */
@@ -151,6 +152,7 @@ int sriov_change_init(void);
 void sriov_change_exit(void);
 void sriov_change_work(struct work_struct *work);
 void sriov_change_kick(struct sriov_pf *pf, unsigned long delay);
+void sriov_change_kick_again(struct sriov_pf *pf);
 int sriov_change_locked(struct sriov_pf *pf, u16 num_vfs);
 int sriov_change_request(struct sriov_pf *pf, u16 num_vfs);
 void sriov_change_unbind(struct sriov_pf *pf);

@@ -138,16 +138,18 @@ bool sriov_hold_elsewhere(struct sriov_pf *pf)
 }
 
 /*
- * A reset of the PF would reach its VFs. -EBUSY while one is held or VFs are
- * being made; else no VF is opened before sriov_hold_reset_end().
+ * A reset of the PF would reach its VFs. -EBUSY while one is held, -EAGAIN while
+ * VFs are being made; else no VF is opened before sriov_hold_reset_end().
  */
 int sriov_hold_reset_begin(struct sriov_pf *pf)
 {
 	int ret = 0;
 
 	spin_lock(&pf->lock);
-	if (pf->num_held || pf->change == SRIOV_CHANGE_RUNNING)
+	if (pf->num_held)
 		ret = -EBUSY;
+	else if (pf->change == SRIOV_CHANGE_RUNNING)
+		ret = -EAGAIN;
 	else
 		pf->resetting++;
 	spin_unlock(&pf->lock);

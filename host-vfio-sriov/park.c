@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Open, close and keep-alive. VFIO's core resets a function when it is opened
- * first and closed last. Where that must not be, because keep-alive is on or
- * because a VF of the PF is held, the last close parks the device: the core is
- * not told, everything stays as the user left it, and the next open goes on from
- * there. What the core would have released is released when the reason to park
- * is gone (sriov_park_settle) or the device is unbound (sriov_park_end).
+ * first and closed last. That must not be where
  *
- * A parked function's interrupts still signal the last user's eventfds, which
- * nobody reads; the next user sets its own in their place.
+ * - keep-alive is on. The last close parks the device: the core is not told,
+ *   everything stays as the user left it, and the next open goes on from there.
+ *   Its interrupts still signal the last user's eventfds, which nobody reads; the
+ *   next user sets its own in their place.
+ * - a VF of the PF is held. The PF is spared: the core closes it, which ends its
+ *   interrupts and its DMA, but for the reset; the next open does without, too.
+ *
+ * What is owed then is done when the reason is gone (sriov_park_settle) or the
+ * device is unbound (sriov_park_end).
  */
+#include <linux/pm_runtime.h>
+
 #include "driver.h"
 #include "trace.h"
 
@@ -77,13 +82,14 @@ static int core_open_pf(struct sriov_device *dev)
 	return ret;
 }
 
-static int open_parked(struct sriov_device *dev)
+/* Opened again before the last close was done with. */
+static void note_resume(struct sriov_device *dev)
 {
 	dev->parked = false;
+	dev->spared = false;
 	atomic_inc(&dev->resumes);
 	trace_sriov_park(dev->core.pdev, false);
 	pci_dbg(dev->core.pdev, "resumed from park\n");
-	return 0;
 }
 
 static int open_fresh(struct sriov_device *dev)
@@ -110,19 +116,23 @@ int sriov_park_open(struct vfio_device *core_vdev)
 	if (dev->dying)
 		return -ENODEV;
 	ret = sriov_token_check_open(dev);
+	if (!ret && !dev->parked)
+		ret = open_fresh(dev);
 	if (ret)
 		return ret;
-	ret = dev->parked ? open_parked(dev) : open_fresh(dev);
-	if (!ret && dev->pf) {
+	if (dev->parked || dev->spared)
+		note_resume(dev);
+	if (dev->pf) {
 		sriov_pf_reset_image(dev->pf);
 		sriov_region_update(dev->pf);
 	}
-	return ret;
+	return 0;
 }
 
 /*
- * With keep-alive, an unbind can't park, but it needn't reset either. The core's
- * other way to reset, through the bus, is barred meanwhile.
+ * With keep-alive, an unbind can't park, but it needn't reset either; nor may a
+ * close while VFs are held. The core's other way to reset, through the bus, is
+ * barred meanwhile.
  */
 static void core_close_without_reset(struct sriov_device *dev)
 {
@@ -145,32 +155,81 @@ static void core_close(struct sriov_device *dev)
 	sriov_hold_put(dev);
 }
 
-/* Close for good unless something forbids it; true if it is done. */
+/*
+ * Nobody has promised that the memory of the PF's DMA stays, or reads its
+ * interrupts: only the reset is left out. (The VFs' bus mastering is their own,
+ * PCIe 9.3.4.1.3.) The core restores config space, and a host that makes VFs
+ * writes it: so under the device lock, which is only tried since an unbind that
+ * has it may be waiting for us.
+ */
+static bool try_spare(struct sriov_device *dev)
+{
+	struct pci_dev *pdev = dev->core.pdev;
+
+	if (!device_trylock(&pdev->dev))
+		return false;
+	core_close_without_reset(dev);
+	device_unlock(&pdev->dev);
+	dev->spared = true;
+	return true;
+}
+
+/* Close unless something forbids it; true if it is done, but perhaps for the reset. */
 static bool try_core_close(struct sriov_device *dev)
 {
+	int ret;
+
 	if (READ_ONCE(dev->keep_alive) && !dev->dying)
 		return false;
 	if (!dev->pf || dev->dying) {
 		core_close(dev);
 		return true;
 	}
-	if (sriov_hold_reset_begin(dev->pf))
+	ret = sriov_hold_reset_begin(dev->pf);
+	if (ret == -EBUSY)
+		return try_spare(dev);
+	if (ret)
 		return false;
 	core_close(dev);
 	sriov_hold_reset_end(dev->pf);
 	return true;
 }
 
+/* The reset that a close has left out, unless a VF is still held; false: try again. */
+static bool try_owed_reset(struct sriov_device *dev)
+{
+	struct pci_dev *pdev = dev->core.pdev;
+	int ret = sriov_hold_reset_begin(dev->pf);
+
+	if (ret)
+		return ret == -EBUSY;
+	ret = pm_runtime_resume_and_get(&pdev->dev);
+	if (!ret) {
+		ret = pci_try_reset_function(pdev);
+		pm_runtime_put(&pdev->dev);
+	}
+	sriov_hold_reset_end(dev->pf);
+	if (ret == -EAGAIN)
+		return false;
+	dev->spared = false;
+	pci_info(pdev, "closed for good: no VF is held\n");
+	return true;
+}
+
 static void park(struct sriov_device *dev)
 {
 	dev->parked = true;
+	if (READ_ONCE(dev->keep_alive))
+		return;
+	/* for the moment until the device lock is free */
+	pci_clear_master(dev->core.pdev);
+	if (dev->pf)
+		sriov_change_kick_again(dev->pf);
+}
+
+static void account_park(struct sriov_device *dev)
+{
 	atomic_inc(&dev->parks);
-	/*
-	 * Without keep-alive nobody has promised that the memory of the PF's DMA
-	 * stays. The VFs' bus mastering is their own (PCIe 9.3.4.1.3).
-	 */
-	if (!READ_ONCE(dev->keep_alive))
-		pci_clear_master(dev->core.pdev);
 	trace_sriov_park(dev->core.pdev, true);
 	pci_info(dev->core.pdev, "closed without reset: %s\n",
 		 READ_ONCE(dev->keep_alive) ? "keep-alive is on" : "its VFs are in use");
@@ -199,19 +258,34 @@ void sriov_park_close(struct vfio_device *core_vdev)
 	}
 	if (!try_core_close(dev))
 		park(dev);
+	if (dev->parked || dev->spared)
+		account_park(dev);
 }
 
-/* A reason to park may be gone: then do what the last close left undone. */
+/* False: what is owed can't be done now, but soon. Under dev_set->lock. */
+static bool settle(struct sriov_device *dev)
+{
+	if (dev->parked && !READ_ONCE(dev->keep_alive)) {
+		if (!try_core_close(dev))
+			return false;
+		dev->parked = false;
+		if (!dev->spared)
+			pci_info(dev->core.pdev, "closed for good: keep-alive is off\n");
+	}
+	return !dev->spared || try_owed_reset(dev);
+}
+
+/* A reason not to close for good may be gone: then do what is owed. */
 void sriov_park_settle(struct sriov_device *dev)
 {
 	struct vfio_device_set *dev_set = dev->core.vdev.dev_set;
+	bool settled;
 
 	mutex_lock(&dev_set->lock);
-	if (dev->parked && try_core_close(dev)) {
-		dev->parked = false;
-		pci_info(dev->core.pdev, "closed for good: no VF is held, keep-alive is off\n");
-	}
+	settled = settle(dev);
 	mutex_unlock(&dev_set->lock);
+	if (!settled && dev->pf)
+		sriov_change_kick_again(dev->pf);
 }
 
 /* The device is being unbound: no open any more, and a parked one ends here. */

@@ -69,9 +69,10 @@
  *
  * - VFIO_DEVICE_RESET and VFIO_DEVICE_PCI_HOT_RESET of the PF fail with -EBUSY;
  *   a config write that sets Initiate FLR loses that byte;
- * - closing the PF's last fd doesn't reset it; its bus mastering is cleared
- *   unless keep-alive is on, its VFs keep theirs;
- * - opening the PF again doesn't reset it.
+ * - closing the PF's last fd doesn't reset it; unless keep-alive is on, its
+ *   interrupts end and its bus mastering is cleared. Its VFs keep theirs;
+ * - opening the PF again doesn't reset it;
+ * - the reset follows when no VF is held and nobody has the PF open.
  */
 
 /* Size of the SR-IOV extended capability, header included. */
