@@ -108,6 +108,20 @@ bool client_vf_alive(const char *bdf)
 	return command != 0xffff && command & PCI_COMMAND_MASTER;
 }
 
+unsigned int client_interrupts(const char *bdf)
+{
+	FILE *f = fopen("/proc/interrupts", "re");
+	char line[1024], name[32];
+	unsigned int n = 0;
+
+	REQUIRE(f, "/proc/interrupts");
+	snprintf(name, sizeof(name), "(%s)", bdf);
+	while (fgets(line, sizeof(line), f))
+		n += strstr(line, "vfio-") && strstr(line, name);
+	fclose(f);
+	return n;
+}
+
 bool client_await_event(int fd, unsigned int seconds)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };

@@ -29,11 +29,13 @@ struct client_case {
 };
 
 extern const struct client_case capability_cases[];
+extern const struct client_case bad_input_cases[];
 extern const struct client_case protect_cases[];
 extern const struct client_case region_cases[];
 extern const struct client_case token_cases[];
 extern const struct client_case keep_alive_cases[];
 extern const struct client_case race_cases[];
+extern const struct client_case cycle_cases[];
 
 /* An open PF whose VFs are gone, its token set to TOKEN. */
 struct pf {
@@ -55,6 +57,8 @@ void client_hold(const struct context *c, unsigned int vf, struct device *dev);
 /* The VF answers on the bus and has the bus mastering that client_hold() set. */
 bool client_vf_alive(const char *bdf);
 unsigned int client_num_vfs(const struct context *c);
+/* How many interrupts VFIO has taken for @bdf. */
+unsigned int client_interrupts(const char *bdf);
 bool client_await_event(int fd, unsigned int seconds);
 
 /* A child process that runs @run, says so, and waits for the word to end. */

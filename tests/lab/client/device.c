@@ -241,14 +241,14 @@ int device_region(const struct device *dev, unsigned int index, struct vfio_regi
 	return 0;
 }
 
-int device_set_request_eventfd(const struct device *dev, int fd)
+int device_set_eventfd(const struct device *dev, unsigned int index, int fd)
 {
 	union {
 		struct vfio_irq_set set;
 		uint8_t bytes[sizeof(struct vfio_irq_set) + sizeof(int)];
 	} u = { .set = { .argsz = sizeof(u.bytes),
 			 .flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
-			 .index = VFIO_PCI_REQ_IRQ_INDEX,
+			 .index = index,
 			 .count = 1 } };
 
 	memcpy(u.set.data, &fd, sizeof(fd));

@@ -30,6 +30,7 @@ int device_set_pf_token(const struct device *dev, const char *token);
 int device_reset(const struct device *dev);
 int device_region(const struct device *dev, unsigned int index, struct vfio_region_info *ret_info,
 		  struct vfio_region_info_cap_sriov_vf_bar *ret_cap);
-int device_set_request_eventfd(const struct device *dev, int fd);
+/* Let the first interrupt of an index (VFIO_PCI_*_IRQ_INDEX) signal @fd. */
+int device_set_eventfd(const struct device *dev, unsigned int index, int fd);
 
 #endif

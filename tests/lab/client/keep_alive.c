@@ -16,11 +16,12 @@ static const struct marker {
 	uint16_t device;
 	unsigned int bar;
 	unsigned int offset;
+	unsigned int size;
 	uint32_t value;
 } markers[] = {
-	{ 0x8086, 0x10c9, 0, 0x5408, 0x12345678 }, /* igb: RAL(1) */
-	{ 0x1b36, 0x0010, 0, 0x0014, 0x00460000 }, /* nvme: CC, entry sizes */
-	{ 0x1af4, 0x1041, 4, 0x0000, 0x00000001 }, /* virtio-net: device_feature_select */
+	{ 0x8086, 0x10c9, 0, 0x5408, 4, 0x12345678 }, /* igb: RAL(1) */
+	{ 0x1b36, 0x0010, 0, 0x0014, 4, 0x00460000 }, /* nvme: CC, entry sizes */
+	{ 0x1af4, 0x1041, 4, 0x0014, 1, 0x00000001 }, /* virtio-net: device_status, ACKNOWLEDGE */
 };
 
 static const struct marker *marker_of(const struct device *dev)
@@ -48,7 +49,8 @@ static void set_marker(const struct device *dev)
 	uint32_t command = device_config(dev, PCI_COMMAND, 2);
 
 	device_config_set(dev, PCI_COMMAND, 2, command | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-	REQUIRE(pwrite(dev->fd, &m->value, 4, marker_offset(dev, m)) == 4, "marker");
+	REQUIRE(pwrite(dev->fd, &m->value, m->size, marker_offset(dev, m)) == (ssize_t)m->size,
+		"marker");
 }
 
 static bool has_marker(const struct device *dev)
@@ -58,7 +60,8 @@ static bool has_marker(const struct device *dev)
 
 	device_config_set(dev, PCI_COMMAND, 2,
 			  device_config(dev, PCI_COMMAND, 2) | PCI_COMMAND_MEMORY);
-	REQUIRE(pread(dev->fd, &value, 4, marker_offset(dev, m)) == 4, "marker");
+	REQUIRE(pread(dev->fd, &value, m->size, marker_offset(dev, m)) == (ssize_t)m->size,
+		"marker");
 	return value == m->value;
 }
 
@@ -156,6 +159,30 @@ static void before_the_first_open_it_spares_the_reset(const struct context *c)
 	device_close(&pf.dev);
 }
 
+/* Keep-alive, set in time, shows the function as the last user's end has left it. */
+static void the_reset_that_held_vfs_put_off_comes(const struct context *c)
+{
+	struct device vf;
+	struct pf pf;
+
+	client_fresh(c);
+	client_open_pf(c, &pf);
+	client_enable(c, &pf, 1);
+	client_hold(c, 0, &vf);
+	set_marker(&pf.dev);
+	device_close(&pf.dev);
+	CHECK(sysfs_number(c->pf, "vfio_sriov/parked") == 1, "the close has reset the PF");
+	CHECK(!is_master(c), "bus mastering outlives a close");
+	device_close(&vf);
+	CHECK(sysfs_await(c->pf, "vfio_sriov/parked", "0", 10), "the reset doesn't come");
+	CHECK(!sysfs_write(c->pf, "vfio_sriov/keep_alive", "1"), "keep_alive");
+	client_open_pf(c, &pf);
+	CHECK(!has_marker(&pf.dev), "not reset, and yet no longer parked");
+	set_keep_alive(&pf.dev, false);
+	client_set_ctrl(&pf, 0);
+	device_close(&pf.dev);
+}
+
 static void a_parked_vf_stays_held(const struct context *c)
 {
 	char bdf[BDF_LEN];
@@ -185,6 +212,7 @@ const struct client_case keep_alive_cases[] = {
 	  sysfs_turns_it_off_and_closes_for_good },
 	{ "keep-alive before the first open spares the reset",
 	  before_the_first_open_it_spares_the_reset },
+	{ "the reset that held VFs put off comes", the_reset_that_held_vfs_put_off_comes },
 	{ "a VF parked by keep-alive stays held", a_parked_vf_stays_held },
 	{ 0 },
 };

@@ -15,7 +15,8 @@
 #include "tests/lab/client/client.h"
 
 static const struct client_case *const groups[] = {
-	capability_cases, protect_cases, region_cases, token_cases, keep_alive_cases, race_cases,
+	capability_cases, bad_input_cases,  protect_cases, region_cases,
+	token_cases,	  keep_alive_cases, race_cases,	   cycle_cases,
 };
 
 static const char *const mode_names[] = { "group", "cdev" };
@@ -40,8 +41,9 @@ static bool run_case(const struct client_case *cc, const struct context *c, unsi
 	tap_case_begin();
 	if (!setjmp(tap_case_end))
 		cc->run(c);
-	printf("%sok %u - %s: %s\n", tap_case_failed() ? "not " : "", number, mode_names[c->mode],
-	       cc->name);
+	printf("%sok %u - %s: %s%s%s\n", tap_case_failed() ? "not " : "", number,
+	       mode_names[c->mode], cc->name, tap_case_skipped() ? " # SKIP " : "",
+	       tap_case_skipped() ? tap_case_skipped() : "");
 	fflush(stdout);
 	return !tap_case_failed();
 }

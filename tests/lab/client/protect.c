@@ -194,12 +194,38 @@ static void closing_the_pf_spares_held_vfs(const struct context *c)
 	CHECK(sysfs_await(c->pf, "vfio_sriov/parked", "0", 10), "stays parked without reason");
 }
 
+/* A user that comes after one who died: it finds no interrupts in its way. */
+static void interrupts_end_with_the_pfs_user(const struct context *c)
+{
+	int event = eventfd(0, EFD_CLOEXEC);
+	struct scene s;
+
+	hold_one(c, &s);
+	REQUIRE(!device_set_eventfd(&s.pf.dev, VFIO_PCI_MSIX_IRQ_INDEX, event), "MSI-X");
+	CHECK(client_interrupts(c->pf) == 1, "%u interrupts", client_interrupts(c->pf));
+	device_close(&s.pf.dev);
+	CHECK(client_interrupts(c->pf) == 0, "an interrupt outlives the PF's user");
+	alive(&s, "closing the PF");
+	if (c->mode == DEVICE_GROUP || c->cdev_tokens) {
+		client_open_pf(c, &s.pf);
+		CHECK(!device_set_eventfd(&s.pf.dev, VFIO_PCI_MSI_IRQ_INDEX, event) ||
+			      !device_set_eventfd(&s.pf.dev, VFIO_PCI_INTX_IRQ_INDEX, event),
+		      "the next user can't choose another kind of interrupt");
+		alive(&s, "the next user");
+		device_close(&s.pf.dev);
+	}
+	device_close(&s.vf);
+	close(event);
+}
+
 static void own_pf(const struct context *c, struct child *self)
 {
+	int event = eventfd(0, EFD_CLOEXEC);
 	struct pf pf;
 
 	client_open_pf(c, &pf);
 	client_enable(c, &pf, 2);
+	REQUIRE(!device_set_eventfd(&pf.dev, VFIO_PCI_MSIX_IRQ_INDEX, event), "MSI-X");
 	client_child_say(self);
 	client_child_wait_word(self);
 }
@@ -216,6 +242,7 @@ static void killing_the_owner_spares_held_vfs(const struct context *c)
 	client_hold(c, 1, &s.vf);
 	client_child_kill(&owner);
 	alive(&s, "killing the owner");
+	CHECK(client_interrupts(c->pf) == 0, "an interrupt outlives the owner");
 	CHECK(client_num_vfs(c) == 2, "VFs went");
 	device_close(&s.vf);
 }
@@ -240,7 +267,7 @@ static void hold_until_asked(const struct context *c, struct child *self)
 	struct device vf;
 
 	client_hold(c, 1, &vf);
-	REQUIRE(!device_set_request_eventfd(&vf, asked), "request eventfd");
+	REQUIRE(!device_set_eventfd(&vf, VFIO_PCI_REQ_IRQ_INDEX, asked), "request eventfd");
 	client_child_say(self);
 	CHECK(client_await_event(asked, 60), "never asked");
 	device_close(&vf);
@@ -375,6 +402,7 @@ const struct client_case protect_cases[] = {
 	{ "resets of the PF are refused while held", resets_of_the_pf_are_refused },
 	{ "power states of the PF are refused while held", power_states_of_the_pf_are_refused },
 	{ "closing the PF spares held VFs", closing_the_pf_spares_held_vfs },
+	{ "interrupts end with the PF's user", interrupts_end_with_the_pfs_user },
 	{ "killing the owner spares held VFs", killing_the_owner_spares_held_vfs },
 	{ "sysfs refuses while held", sysfs_refuses_while_held_and_obeys_force },
 	{ "force removes held VFs", force_removes_held_vfs },

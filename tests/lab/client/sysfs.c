@@ -91,6 +91,24 @@ bool sysfs_exists(const char *bdf, const char *attr)
 	return !access(path, F_OK);
 }
 
+int sysfs_bridge(const char *bdf, char *ret_bdf)
+{
+	char path[256], target[512], *at;
+	ssize_t len;
+
+	snprintf(path, sizeof(path), DEVICES "/%s", bdf);
+	len = readlink(path, target, sizeof(target) - 1);
+	if (len < 0)
+		return -errno;
+	target[len] = 0;
+	at = strrchr(target, '/');
+	if (!at)
+		return -ENODEV;
+	*at = 0;
+	snprintf(ret_bdf, BDF_LEN, "%.15s", basename(target));
+	return 0;
+}
+
 int sysfs_vf_bdf(const char *pf, unsigned int vf, char *ret_bdf)
 {
 	char link[32];
@@ -128,6 +146,15 @@ int sysfs_bind(const char *bdf, const char *driver)
 		return ret;
 	ret = sysfs_driver(bdf, now, sizeof(now));
 	return ret < 0 || strcmp(now, driver) ? -ENODEV : 0;
+}
+
+int sysfs_bind_default(const char *bdf)
+{
+	int ret = sysfs_unbind(bdf);
+
+	if (!ret)
+		ret = sysfs_write(bdf, "driver_override", "\n");
+	return ret ? ret : write_file("/sys/bus/pci/drivers_probe", bdf);
 }
 
 int sysfs_config_read(const char *bdf, unsigned int offset, void *buf, size_t size)

@@ -6,10 +6,22 @@
 
 jmp_buf tap_case_end;
 static bool failed;
+static const char *skipped;
 
 void tap_case_begin(void)
 {
 	failed = false;
+	skipped = NULL;
+}
+
+const char *tap_case_skipped(void)
+{
+	return skipped;
+}
+
+void tap_skip(const char *reason)
+{
+	skipped = reason;
 }
 
 bool tap_case_failed(void)
@@ -38,4 +50,5 @@ void tap_note(const char *format, ...)
 	vprintf(format, args);
 	va_end(args);
 	printf("\n");
+	fflush(stdout);
 }

@@ -12,6 +12,9 @@ void tap_fail(const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void tap_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool tap_case_failed(void);
+/* Why the case can't be had on this device, or NULL. */
+const char *tap_case_skipped(void);
+void tap_skip(const char *reason);
 void tap_case_begin(void);
 
 /* The case goes on. */
@@ -28,6 +31,13 @@ void tap_case_begin(void);
 			tap_fail(__FILE__, __LINE__, __VA_ARGS__); \
 			longjmp(tap_case_end, 1);                  \
 		}                                                  \
+	} while (0)
+
+/* The case ends: this device or kernel can't do what it is about. */
+#define SKIP(reason)                      \
+	do {                              \
+		tap_skip(reason);         \
+		longjmp(tap_case_end, 1); \
 	} while (0)
 
 #endif

@@ -61,10 +61,10 @@ void lab_explain(const struct lab *lab)
 	rundir_close(&dir);
 }
 
-static int ctl_argv(struct lab *lab, unsigned int timeout_s, const char *const argv[],
+static int ctl_argv(struct lab *lab, unsigned int timeout_s, bool show, const char *const argv[],
 		    struct proc_result *ret_result)
 {
-	int ret = proc_run(argv, timeout_s, ret_result);
+	int ret = (show ? proc_show : proc_run)(argv, timeout_s, ret_result);
 
 	if (ret)
 		printf("# labctl %s: %s after %u s\n", argv[1], strerror(-ret), timeout_s);
@@ -89,6 +89,7 @@ int lab_up(struct lab *lab, const struct lab_options *options)
 {
 	const char *argv[LABCTL_ARGS_MAX] = { lab_ctl_path(), "up",	  "--name",
 					      lab->name,      "--kernel", options->kernel };
+	unsigned int limit = UP_TIMEOUT_S;
 	struct proc_result r;
 	size_t n = 6;
 
@@ -100,7 +101,7 @@ int lab_up(struct lab *lab, const struct lab_options *options)
 	}
 	/* The scenario's name: its run is found again, and its next run takes its place. */
 	snprintf(lab->name, sizeof(lab->name), "%s", program_invocation_short_name);
-	for (size_t i = 0; options->pfs[i] && n < LABCTL_ARGS_MAX - 7; i++) {
+	for (size_t i = 0; options->pfs[i] && n < LABCTL_ARGS_MAX - 9; i++) {
 		argv[n++] = "--pf";
 		argv[n++] = options->pfs[i];
 	}
@@ -112,9 +113,14 @@ int lab_up(struct lab *lab, const struct lab_options *options)
 		argv[n++] = "--ram";
 		argv[n++] = options->ram_gib;
 	}
+	if (options->timeout_s) {
+		argv[n++] = "--timeout";
+		argv[n++] = options->timeout_s;
+		limit += (unsigned int)strtoul(options->timeout_s, NULL, 10);
+	}
 	lab->up = true;
 
-	int ret = ctl_argv(lab, UP_TIMEOUT_S, argv, &r);
+	int ret = ctl_argv(lab, limit, false, argv, &r);
 	bool ok = !ret && r.status == 0;
 
 	if (!ok) {
@@ -147,7 +153,7 @@ int lab_down(struct lab *lab)
 	return ok ? 0 : -1;
 }
 
-static int run_script(struct lab *lab, unsigned int timeout_s, const char *script,
+static int run_script(struct lab *lab, unsigned int timeout_s, bool show, const char *script,
 		      struct proc_result *ret_result)
 {
 	char limit[16];
@@ -155,7 +161,7 @@ static int run_script(struct lab *lab, unsigned int timeout_s, const char *scrip
 			       "--",	       "sh",   "-ec",	 script,    NULL };
 
 	snprintf(limit, sizeof(limit), "%u", timeout_s);
-	return ctl_argv(lab, timeout_s + 15, argv, ret_result);
+	return ctl_argv(lab, timeout_s + 15, show, argv, ret_result);
 }
 
 static char *vformat(const char *format, va_list args)
@@ -176,7 +182,7 @@ char *lab_run(struct lab *lab, unsigned int timeout_s, const char *format, ...)
 	char *script = vformat(format, args);
 
 	va_end(args);
-	int ret = run_script(lab, timeout_s, script, &r);
+	int ret = run_script(lab, timeout_s, false, script, &r);
 	char *out = r.out;
 
 	if (ret || r.status) {
@@ -202,7 +208,7 @@ int lab_try(struct lab *lab, unsigned int timeout_s, char **ret_output, const ch
 	char *script = vformat(format, args);
 
 	va_end(args);
-	int ret = run_script(lab, timeout_s, script, &r), status = r.status;
+	int ret = run_script(lab, timeout_s, false, script, &r), status = r.status;
 
 	free(script);
 	if (!ret && ret_output && asprintf(ret_output, "%s%s", r.out, r.err) < 0)
@@ -212,6 +218,24 @@ int lab_try(struct lab *lab, unsigned int timeout_s, char **ret_output, const ch
 		lab_explain_guests(lab);
 		fail_msg("in the lab host: %s", strerror(-ret));
 	}
+	return status;
+}
+
+int lab_show(struct lab *lab, unsigned int timeout_s, const char *format, ...)
+{
+	struct proc_result r;
+	va_list args;
+
+	va_start(args, format);
+	char *script = vformat(format, args);
+
+	va_end(args);
+	int ret = run_script(lab, timeout_s, true, script, &r), status = r.status;
+
+	free(script);
+	proc_result_free(&r);
+	if (ret)
+		fail_msg("in the lab host: %s", strerror(-ret));
 	return status;
 }
 
@@ -227,7 +251,7 @@ char *lab_ctl(struct lab *lab, unsigned int timeout_s, const char *verb, ...)
 		argv[n++] = arg;
 	va_end(args);
 
-	int ret = ctl_argv(lab, timeout_s, argv, &r), status = r.status;
+	int ret = ctl_argv(lab, timeout_s, false, argv, &r), status = r.status;
 
 	if (ret || status) {
 		lab_diagnose("labctl: ", r.err ? r.err : "");

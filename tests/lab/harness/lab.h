@@ -18,9 +18,10 @@ struct lab {
 };
 
 struct lab_options {
-	const char *kernel;	    /* "stock" or "pfkeep" */
+	const char *kernel;	    /* as labctl knows them */
 	const char *const *pfs;	    /* NULL-terminated */
 	const char *cpus, *ram_gib; /* NULL: labctl's own */
+	const char *timeout_s;	    /* to come up; NULL: labctl's own */
 };
 
 /* For cmocka's group setup and teardown; 0 or -1. */
@@ -33,6 +34,9 @@ __attribute__((format(printf, 3, 4))) char *lab_run(struct lab *lab, unsigned in
 /* The same, its exit status; the output, if asked for, is both streams'. */
 __attribute__((format(printf, 4, 5))) int lab_try(struct lab *lab, unsigned int timeout_s,
 						  char **ret_output, const char *format, ...);
+/* The same without a result but the status: its lines are shown as they come. */
+__attribute__((format(printf, 3, 4))) int lab_show(struct lab *lab, unsigned int timeout_s,
+						   const char *format, ...);
 
 /* The program itself. */
 const char *lab_ctl_path(void);

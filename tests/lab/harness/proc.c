@@ -20,6 +20,8 @@ struct stream {
 	int fd;
 	char *text;
 	size_t len, size;
+	bool show;
+	size_t shown; /* of text: whole lines */
 };
 
 static int64_t now_ms(void)
@@ -44,6 +46,17 @@ static void child_exec(const char *const argv[], int out, int err)
 	_exit(127);
 }
 
+static void show_lines(struct stream *s)
+{
+	char *end;
+
+	while ((end = memchr(s->text + s->shown, '\n', s->len - s->shown))) {
+		printf("# %.*s\n", (int)(end - s->text - s->shown), s->text + s->shown);
+		s->shown = end - s->text + 1;
+	}
+	fflush(stdout);
+}
+
 /* Returns false at the end of the stream. */
 static bool stream_read(struct stream *s)
 {
@@ -62,6 +75,8 @@ static bool stream_read(struct stream *s)
 		return errno == EINTR;
 	s->len += n;
 	s->text[s->len] = '\0';
+	if (s->show)
+		show_lines(s);
 	return n > 0;
 }
 
@@ -119,10 +134,11 @@ static int finish(pid_t pid, int ret, int *ret_status)
 	return ret;
 }
 
-int proc_run(const char *const argv[], unsigned int timeout_s, struct proc_result *ret_result)
+static int run(const char *const argv[], unsigned int timeout_s, bool show,
+	       struct proc_result *ret_result)
 {
 	int out[2] = { -1, -1 }, err[2] = { -1, -1 }, pidfd = -1, ret;
-	struct stream streams[2] = { 0 };
+	struct stream streams[2] = { { .show = show }, { .show = show } };
 
 	*ret_result = (struct proc_result){ .status = -1 };
 	if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC)) {
@@ -161,6 +177,16 @@ out_close:
 	if (pidfd >= 0)
 		close(pidfd);
 	return ret;
+}
+
+int proc_run(const char *const argv[], unsigned int timeout_s, struct proc_result *ret_result)
+{
+	return run(argv, timeout_s, false, ret_result);
+}
+
+int proc_show(const char *const argv[], unsigned int timeout_s, struct proc_result *ret_result)
+{
+	return run(argv, timeout_s, true, ret_result);
 }
 
 void proc_result_free(struct proc_result *result)

@@ -16,6 +16,8 @@ struct proc_result {
  * then is in the result all the same. proc_result_free() in every case.
  */
 int proc_run(const char *const argv[], unsigned int timeout_s, struct proc_result *ret_result);
+/* The same, and shows each line of its output as it comes, behind "# ". */
+int proc_show(const char *const argv[], unsigned int timeout_s, struct proc_result *ret_result);
 void proc_result_free(struct proc_result *result);
 
 #endif
