@@ -184,7 +184,11 @@ static void add_nvme(struct argv *argv, unsigned int pf)
 	}
 }
 
-/* Composed SR-IOV: VFs are devices of their own, and one hub joins all ports. */
+/*
+ * Composed SR-IOV: VFs are devices of their own, and one hub joins all ports. By
+ * default virtio goes past the IOMMU: a VM that was given one would have its DMA land
+ * in the lab host's memory.
+ */
 static void add_virtio_net(struct argv *argv, unsigned int pf)
 {
 	char mac[18];
@@ -201,10 +205,12 @@ static void add_virtio_net(struct argv *argv, unsigned int pf)
 		if (fn)
 			add(argv,
 			    "virtio-net-pci,bus=rp%u,addr=0.%d,netdev=hub%u-%d,sriov-pf=pf%u,"
-			    "mac=%.15s%02x",
+			    "iommu_platform=on,mac=%.15s%02x",
 			    pf, fn, pf, fn, pf, mac, (unsigned int)fn);
 		else
-			add(argv, "virtio-net-pci,id=pf%u,bus=rp%u,addr=0.0,netdev=hub%u-0,mac=%s",
+			add(argv,
+			    "virtio-net-pci,id=pf%u,bus=rp%u,addr=0.0,netdev=hub%u-0,"
+			    "iommu_platform=on,mac=%s",
 			    pf, pf, pf, mac);
 	}
 }
