@@ -33,7 +33,7 @@ static const char usage[] =
 	"emulator failure in 200 boots.\n"
 	"\n"
 	"  --limit S      seconds that three VMs have, boot to end (240)\n"
-	"  --append ARGS  more for the lab host's command line, to see it fail\n";
+	"  --append ARGS  more for the lab host's command line\n";
 
 double soak_seconds(void)
 {
