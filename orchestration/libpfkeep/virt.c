@@ -27,16 +27,37 @@ static const struct {
 	{ VIR_ERR_NO_SUPPORT, -ENOTSUP },
 };
 
+#define SAID_MAX  200
+#define SAID_HEAD 60
+
+/* Of a long message (a QEMU that didn't start) the end says why. */
+static void shorten(const char *message, char ret_said[static SAID_MAX + 1])
+{
+	static const char gap[] = " ... ";
+	size_t len = strlen(message);
+
+	while (len && (message[len - 1] == '\n' || message[len - 1] == ' '))
+		len--;
+	if (len <= SAID_MAX) {
+		snprintf(ret_said, SAID_MAX + 1, "%.*s", (int)len, message);
+		return;
+	}
+	const size_t tail = SAID_MAX - SAID_HEAD - (sizeof(gap) - 1);
+
+	snprintf(ret_said, SAID_MAX + 1, "%.*s%s%.*s", SAID_HEAD, message, gap, (int)tail,
+		 message + len - tail);
+}
+
 static int explain(struct problem *problem, const virError *error, const char *object)
 {
+	char said[SAID_MAX + 1];
 	int err = -EIO;
 
 	for (size_t i = 0; error && i < sizeof(errors) / sizeof(errors[0]); i++)
 		if (errors[i].code == (virErrorNumber)error->code)
 			err = errors[i].err;
-	return problem_set(problem, err, "%.60s: %.200s", object,
-			   error && error->message ? error->message
-						   : "libvirt failed without a word");
+	shorten(error && error->message ? error->message : "libvirt failed without a word", said);
+	return problem_set(problem, err, "%.60s: %s", object, said);
 }
 
 /* The last error of libvirt in this thread. */
