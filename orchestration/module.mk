@@ -106,3 +106,7 @@ $(eval $(call install,pfkeep,644,$(O)/completion/pfkeep.bash,$(SHAREDIR)/bash-co
 $(eval $(call install,pfkeep,644,$(O)/man/pfkeep.1,$(SHAREDIR)/man/man1/pfkeep.1))
 $(eval $(call install,pfkeep,644,$(O)/man/pfkeep-domain.7,$(SHAREDIR)/man/man7/pfkeep-domain.7))
 $(eval $(call install,pfkeep,644,$(O)/man/pfkeepd.8,$(SHAREDIR)/man/man8/pfkeepd.8))
+
+# 10,000 VFs of 100 PFs: some seconds, no root.
+$(eval $(call program,bench/orch_scale,$(sort tests/bench/orch_scale.c $(ORCH_CLI) $(ORCH_ALL) $(ORCH_TESTING)),\
+	$(ORCH_PKGS),-lcmocka))

@@ -10,11 +10,20 @@
 #include "pfkeep/token.h"
 #include "pfkeep/virt.h"
 
+static int own(struct core *core, const struct record_pf *pf, struct problem *problem)
+{
+	int ret = owner_set_pf(core->owners, &pf->bdf, pf->vfs, problem);
+
+	if (!ret)
+		owner_set_vm(core->owners, &pf->bdf, pf->uuid);
+	return ret;
+}
+
 static int load_pf(void *data, const struct record_pf *pf, struct problem *problem)
 {
 	struct core *core = data;
 
-	return owner_set_pf(core->owners, &pf->bdf, pf->vfs, problem);
+	return own(core, pf, problem);
 }
 
 static int load_vf(void *data, const struct record_vf *vf, struct problem *problem)
@@ -124,12 +133,12 @@ static int commit(struct core *core, struct state_change *change, int ret, struc
 	return ret;
 }
 
-int core_own_pf(struct core *core, const struct bdf *pf, uint16_t vfs, struct problem *problem)
+int core_own_pf(struct core *core, const struct record_pf *pf, struct problem *problem)
 {
 	int ret;
 
 	pthread_mutex_lock(&core->books);
-	ret = owner_set_pf(core->owners, pf, vfs, problem);
+	ret = own(core, pf, problem);
 	pthread_mutex_unlock(&core->books);
 	return ret;
 }

@@ -205,7 +205,7 @@ static int stage_finish(void *work, struct problem *problem)
 	struct adoption *a = work;
 	int ret;
 
-	ret = core_own_pf(a->core, &a->pf.bdf, a->pf.vfs, problem);
+	ret = core_own_pf(a->core, &a->pf, problem);
 	if (ret)
 		return ret;
 	a->pf.phase = RECORD_ADOPTED;
@@ -323,5 +323,5 @@ int core_set_vfs(struct core *core, const struct bdf *bdf, uint16_t vfs, struct 
 	}
 	pf.vfs = vfs;
 	ret = core_save_pf(core, &pf, problem);
-	return ret ? ret : core_own_pf(core, bdf, vfs, problem);
+	return ret ? ret : core_own_pf(core, &pf, problem);
 }

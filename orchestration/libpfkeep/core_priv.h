@@ -17,8 +17,8 @@ int core_agent_open(struct core *core, const struct record_pf *pf, bool wait,
 		    struct core_agent *ret_agent, struct problem *problem);
 void core_agent_close(struct core_agent *agent);
 
-/* owner_set_pf() and owner_remove_pf() under the books' lock. */
-int core_own_pf(struct core *core, const struct bdf *pf, uint16_t vfs, struct problem *problem);
+/* Into and out of the books, under their lock. */
+int core_own_pf(struct core *core, const struct record_pf *pf, struct problem *problem);
 int core_disown_pf(struct core *core, const struct bdf *pf, struct problem *problem);
 int core_save_pf(struct core *core, const struct record_pf *pf, struct problem *problem);
 int core_save_vf(struct core *core, const struct record_vf *vf, struct problem *problem);

@@ -19,31 +19,12 @@ int core_lock_vf(struct core *core, const struct bdf *vf, struct problem *proble
 	return ret ? ret : token_set(core->root, vf, &token, problem);
 }
 
-struct pfvm {
-	const char *uuid;
-	struct record_pf *ret_pf;
-	bool found;
-};
-
-static int compare_pfvm(void *data, const struct record_pf *pf, struct problem *problem)
-{
-	struct pfvm *vm = data;
-
-	if (strcmp(pf->uuid, vm->uuid))
-		return 0;
-	vm->found = true;
-	if (vm->ret_pf)
-		*vm->ret_pf = *pf;
-	return 0;
-}
-
 int core_find_pfvm(const struct core *core, const char *uuid, struct record_pf *ret_pf)
 {
-	struct pfvm vm = { .uuid = uuid, .ret_pf = ret_pf };
+	struct bdf bdf;
+	int ret = owner_pf_of_vm(core->owners, uuid, &bdf);
 
-	if (record_each_pf(core->state, compare_pfvm, &vm, NULL) || !vm.found)
-		return -ENOENT;
-	return 0;
+	return ret || !ret_pf ? ret : record_get_pf(core->state, &bdf, ret_pf);
 }
 
 bool core_is_pfvm(const struct core *core, const char *uuid)

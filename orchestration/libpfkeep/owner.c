@@ -22,6 +22,7 @@ struct pf {
 	uint16_t num_vfs;
 	uint16_t owned;
 	bool ready;
+	char vm[UUID_TEXT];  /* empty: not known */
 	uint16_t lowest;     /* no slot below this is free */
 	struct slot **slots; /* one allocation each: tenants point to them */
 };
@@ -176,6 +177,39 @@ void owner_set_ready(struct owner_table *table, const struct bdf *bdf, bool read
 
 	if (pf)
 		pf->ready = ready;
+}
+
+void owner_set_vm(struct owner_table *table, const struct bdf *bdf, const char *uuid)
+{
+	struct pf *pf = find_pf(table, bdf);
+
+	if (pf)
+		snprintf(pf->vm, sizeof(pf->vm), "%s", uuid);
+}
+
+struct vm_search {
+	const char *uuid;
+	const struct pf *found;
+};
+
+static void compare_vm(const void *node, VISIT which, void *data)
+{
+	const struct pf *pf = *(struct pf *const *)node;
+	struct vm_search *search = data;
+
+	if ((which == postorder || which == leaf) && !strcmp(pf->vm, search->uuid))
+		search->found = pf;
+}
+
+int owner_pf_of_vm(const struct owner_table *table, const char *uuid, struct bdf *ret_pf)
+{
+	struct vm_search search = { .uuid = uuid };
+
+	twalk_r(table->pfs, compare_vm, &search);
+	if (!search.found)
+		return -ENOENT;
+	*ret_pf = search.found->bdf;
+	return 0;
 }
 
 bool owner_is_ready(const struct owner_table *table, const struct bdf *bdf)

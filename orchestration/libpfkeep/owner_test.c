@@ -215,6 +215,27 @@ static void the_books_agree_with_a_plain_model(void **state)
 				 model[i].tenant < 0 ? -ENOENT : 0);
 }
 
+static void a_vm_leads_to_its_pf(void **state)
+{
+	struct owner_table *owners;
+	struct bdf found;
+
+	assert_int_equal(owner_new(&owners), 0);
+	for (uint8_t i = 0; i < 20; i++) {
+		const struct bdf one = { 0, i, 0, 0 };
+		char uuid[UUID_TEXT];
+
+		snprintf(uuid, sizeof(uuid), "c7a5fdbd-edaf-9455-926a-%012x", i);
+		assert_int_equal(owner_set_pf(owners, &one, 1, NULL), 0);
+		owner_set_vm(owners, &one, uuid);
+	}
+	assert_int_equal(owner_pf_of_vm(owners, "c7a5fdbd-edaf-9455-926a-00000000000d", &found), 0);
+	assert_int_equal(found.bus, 13);
+	assert_int_equal(owner_pf_of_vm(owners, "c7a5fdbd-edaf-9455-926a-000000000014", &found),
+			 -ENOENT);
+	owner_free(owners);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -225,6 +246,7 @@ int main(void)
 		T(a_domain_s_claims_are_listed),
 		T(a_pf_doesnt_shrink_under_its_owners),
 		T(the_books_agree_with_a_plain_model),
+		cmocka_unit_test(a_vm_leads_to_its_pf),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char head[] = "<domain type='kvm'><name>fuzz</name>"
 			   "<uuid>c7a5fdbd-edaf-9455-926a-d65c16db1809</uuid><metadata>";
-static const char tail[] = "</metadata></domain>";
+static const char tail[] = "</metadata><devices/></domain>";
 
 static void check_info(const struct domain_info *info)
 {
@@ -41,6 +41,33 @@ static void check_info(const struct domain_info *info)
 		HOLDS(memchr(info->hostdevs[i].alias, 0, DOMAIN_ALIAS));
 }
 
+/*
+ * What pfkeep puts into a definition: it is there once, a second time there is
+ * nothing to do, and without VFs none of it is left.
+ */
+static void check_edit(const char *xml, size_t len)
+{
+	static const struct domain_vf vfs[] = { { { 0, 1, 0x10, 0 }, 0 },
+						{ { 0, 1, 0x10, 2 }, 1 } };
+	struct domain_tenant tenant = { "/usr/bin/qemu", "/run/token", vfs, 2 };
+	char *copy = strndup(xml, len), *with = NULL, *again = NULL, *without = NULL;
+	struct domain_info info;
+
+	HOLDS(copy);
+	if (!domain_edit_tenant(copy, &tenant, &with, NULL) && with) {
+		HOLDS(!domain_parse(with, strlen(with), &info, NULL));
+		HOLDS(info.n_hostdevs >= 2);
+		domain_release(&info);
+		HOLDS(!domain_edit_tenant(with, &tenant, &again, NULL) && !again);
+		tenant.n_vfs = 0;
+		HOLDS(!domain_edit_tenant(with, &tenant, &without, NULL) && without);
+		HOLDS(!domain_edit_tenant(without, &tenant, &again, NULL) && !again);
+	}
+	free(copy);
+	free(with);
+	free(without);
+}
+
 static void try(const char *xml, size_t len)
 {
 	struct problem problem = { "" };
@@ -50,6 +77,7 @@ static void try(const char *xml, size_t len)
 	if (!ret) {
 		check_info(&info);
 		domain_release(&info);
+		check_edit(xml, len);
 		return;
 	}
 	HOLDS(ret == -EINVAL && *problem.text);

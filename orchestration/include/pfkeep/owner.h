@@ -40,6 +40,10 @@ int owner_remove_pf(struct owner_table *table, const struct bdf *bdf, struct pro
 void owner_set_ready(struct owner_table *table, const struct bdf *bdf, bool ready);
 bool owner_is_ready(const struct owner_table *table, const struct bdf *bdf);
 
+/* The domain that is the PF's VM, and which PF's a domain is; costs by PFs, not VFs. */
+void owner_set_vm(struct owner_table *table, const struct bdf *bdf, const char *uuid);
+int owner_pf_of_vm(const struct owner_table *table, const char *uuid, struct bdf *ret_pf);
+
 /*
  * Claim one VF. Claiming again what is already so is no error. -EBUSY if the VF is
  * another's, or the request has another VF; -ENOENT if there is no such VF.
