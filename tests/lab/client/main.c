@@ -36,8 +36,14 @@ static unsigned int count(const char *only, const bool *modes)
 	return n;
 }
 
-static bool run_case(const struct client_case *cc, const struct context *c, unsigned int number)
+struct tally {
+	unsigned int passed, failed, skipped;
+};
+
+static void run_case(const struct client_case *cc, const struct context *c, struct tally *tally)
 {
+	unsigned int number = tally->passed + tally->failed + tally->skipped + 1;
+
 	tap_case_begin();
 	if (!setjmp(tap_case_end))
 		cc->run(c);
@@ -45,12 +51,17 @@ static bool run_case(const struct client_case *cc, const struct context *c, unsi
 	       mode_names[c->mode], cc->name, tap_case_skipped() ? " # SKIP " : "",
 	       tap_case_skipped() ? tap_case_skipped() : "");
 	fflush(stdout);
-	return !tap_case_failed();
+	if (tap_case_failed())
+		tally->failed++;
+	else if (tap_case_skipped())
+		tally->skipped++;
+	else
+		tally->passed++;
 }
 
 static unsigned int run_all(struct context *c, const char *only, const bool *modes)
 {
-	unsigned int number = 0, failed = 0;
+	struct tally tally = { 0 };
 
 	printf("TAP version 13\n1..%u\n", count(only, modes));
 	for (int mode = DEVICE_GROUP; mode <= DEVICE_CDEV; mode++) {
@@ -60,9 +71,10 @@ static unsigned int run_all(struct context *c, const char *only, const bool *mod
 		for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
 			for (const struct client_case *cc = groups[g]; cc->name; cc++)
 				if (wanted(cc, only))
-					failed += !run_case(cc, c, ++number);
+					run_case(cc, c, &tally);
 	}
-	return failed;
+	printf("# %u passed, %u failed, %u skipped\n", tally.passed, tally.failed, tally.skipped);
+	return tally.failed;
 }
 
 static bool kernel_has_cdev_tokens(void)

@@ -18,9 +18,10 @@
  * What KASAN, lockdep, kmemleak, the hung task detector and all others that warn
  * begin their reports with.
  */
-#define COMPLAINTS                                                                       \
-	"BUG|WARNING|Oops|KASAN|UBSAN|possible (circular|recursive|irq)|suspicious RCU|" \
-	"INFO: (task|rcu|trying)|kmemleak: [0-9]+ new|list_(add|del) corruption|ODEBUG|" \
+#define COMPLAINTS                                                                               \
+	"\\bBUG\\b|\\bWARNING\\b|Oops|KASAN|UBSAN|possible (circular|recursive|irq)|suspicious " \
+	"RCU|"                                                                                   \
+	"INFO: (task|rcu|trying)|kmemleak: [0-9]+ new|list_(add|del) corruption|ODEBUG|"         \
 	"sleeping function|unreferenced object|refcount_t"
 
 char *sriov_product(const char *product, const char *file)
