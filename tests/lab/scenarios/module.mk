@@ -13,7 +13,7 @@ $(foreach s,$(SCENARIOS),$(eval $(call program,lab/scenarios/$(s),tests/lab/scen
 
 SCENARIO ?= $(SCENARIOS)
 # What a lab runs on; built or found in the cache.
-LAB_PRODUCTS := toolroot image host-pfkeep host-stock payload module-pfkeep pf-image
+LAB_PRODUCTS := toolroot image host-pfkeep host-stock payload module-pfkeep qemu pf-image
 
 CHECK_LAST += lab
 .PHONY: check-lab lab-ready
