@@ -6,3 +6,8 @@ $(eval $(call program,lab/lab-agent,$(addprefix tests/lab/,agent/lab-agent.c age
 	agent/transfer.c lib/loop.c),,-static))
 
 $(eval $(call unit_test,lab_agent_proto,tests/lab/agent/proto_test.c tests/lab/agent/proto.c))
+
+# What speaks to the same agent in a guest of the lab host.
+$(eval $(call program,lab/guest-exec,$(addprefix tests/lab/agent/,guest-exec.c proto.c),,-static))
+# What drives a QEMU there that libvirt doesn't.
+$(eval $(call program,lab/qmp-do,tests/lab/agent/qmp-do.c tests/lab/lib/jsonline.c,json-c,-static))

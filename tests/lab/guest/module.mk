@@ -7,6 +7,7 @@ $(eval $(call program,lab/guest/wire-flow,$(addprefix tests/lab/guest/,flow.c fl
 
 $(eval $(call unit_test,lab_guest,tests/lab/guest/guest_test.c,json-c))
 $(BUILD)/tests/lab_guest: | $(BUILD)/lab/guest/wire-echo $(BUILD)/lab/guest/wire-flow
+$(eval $(call program,lab/guest/hostile,tests/lab/guest/hostile.c,,-static))
 $(eval $(call program,lab/guest/tsc,tests/lab/guest/tsc.c,,-static))
 
 # An initramfs with nothing but that program as PID 1.

@@ -16,8 +16,8 @@ mkdir -p "$root"/{bin,sbin,dev,proc,sys,run,tmp,etc,jobs,usr/sbin,usr/bin,mnt}
 cp "$DEP_toolroot/usr/bin/busybox" "$root/bin/"
 install -m 755 "$TREE/tests/lab/guest/init" "$root/init"
 cp "$TREE"/tests/lab/guest/jobs/* "$root/jobs/"
-inside make -s -C /tree BUILD=/build/make /build/make/lab/guest/wire-{echo,flow}
-cp "$WORK"/make/lab/guest/wire-{echo,flow} "$root/bin/"
+inside make -s -C /tree BUILD=/build/make /build/make/lab/{lab-agent,guest/{wire-echo,wire-flow,hostile}}
+cp "$WORK"/make/lab/{lab-agent,guest/{wire-echo,wire-flow,hostile}} "$root/bin/"
 
 step "guest agent $VERSION_qemu_guest_agent"
 (cd "$WORK" && apt-get -q download "qemu-guest-agent=$VERSION_qemu_guest_agent" &&

@@ -11,7 +11,8 @@ payload=$WORK/payload
 
 step "pack payload.img"
 mkdir -p "$payload/guest" "$payload/qemu"
-install -m 755 "$TREE/build/lab/lab-agent" "$TREE/tests/lab/agent/lab-ready" "$payload/"
+install -m 755 "$TREE"/build/lab/{lab-agent,guest-exec,qmp-do} "$TREE/tests/lab/agent/lab-ready" \
+	"$payload/"
 install -m 644 "$TREE/tests/lab/agent/lab-agent.service" "$payload/"
 cp "$DEP_guest"/{vmlinuz,initramfs} "$payload/guest/"
 mib=$(du -sm "$payload" | cut -f1)
