@@ -66,19 +66,20 @@ void pf_host_set_vlan(struct lab *lab, const char *pf, unsigned int vf, unsigned
  * assigns queues (-r 0) and interrupts (-r 1) to it while it is offline, -a 9
  * brings it online. The namespace n + 2 was made detached.
  */
+const char pf_nvme_vf_script[] =
+	"cd " SYS "/$1; dev=/dev/$(ls nvme); vfs=$(($2 + 1))\n"
+	"echo 0 >sriov_drivers_autoprobe; echo $vfs >sriov_numvfs\n"
+	"cntlid=$(nvme list-secondary $dev -o json | "
+	"sed -n \"s/.*\\\"secondary-controller-identifier\\\" *: *\\([0-9]*\\).*/\\1/p\" | "
+	"sed -n ${vfs}p)\n"
+	"nvme virt-mgmt $dev -c $cntlid -a 7 -r 0 -n 0\n"
+	"nvme virt-mgmt $dev -c $cntlid -r 0 -a 8 -n 2\n"
+	"nvme virt-mgmt $dev -c $cntlid -r 1 -a 8 -n 2\n"
+	"nvme virt-mgmt $dev -c $cntlid -a 9 -r 0 -n 0\n"
+	"nvme attach-ns $dev -n $(($2 + 2)) -c $cntlid\n";
+
 void pf_host_nvme_vf(struct lab *lab, const char *pf, unsigned int vf)
 {
-	free(lab_run(lab, 120,
-		     "modprobe nvme; udevadm settle\n"
-		     "cd " SYS "/%s; dev=/dev/$(ls nvme)\n"
-		     "echo 0 >sriov_drivers_autoprobe; echo %u >sriov_numvfs\n"
-		     "cntlid=$(nvme list-secondary $dev -o json | "
-		     "sed -n 's/.*\"secondary-controller-identifier\" *: *\\([0-9]*\\).*/\\1/p' | "
-		     "sed -n %up)\n"
-		     "nvme virt-mgmt $dev -c $cntlid -a 7 -r 0 -n 0\n"
-		     "nvme virt-mgmt $dev -c $cntlid -r 0 -a 8 -n 2\n"
-		     "nvme virt-mgmt $dev -c $cntlid -r 1 -a 8 -n 2\n"
-		     "nvme virt-mgmt $dev -c $cntlid -a 9 -r 0 -n 0\n"
-		     "nvme attach-ns $dev -n %u -c $cntlid",
-		     pf, vf + 1, vf + 1, vf + 2));
+	free(lab_run(lab, 120, "modprobe nvme; udevadm settle; sh -ec '%s' sh %s %u",
+		     pf_nvme_vf_script, pf, vf));
 }

@@ -23,5 +23,7 @@ void pf_host_set_mac(struct lab *lab, const char *pf, unsigned int vf, const cha
 void pf_host_set_vlan(struct lab *lab, const char *pf, unsigned int vf, unsigned int vlan);
 /* Switches on one NVMe VF with queues, interrupts and a namespace of its own. */
 void pf_host_nvme_vf(struct lab *lab, const char *pf, unsigned int vf);
+/* The same where the PF is: a script for sh whose arguments are PF and n; no "'" in it. */
+extern const char pf_nvme_vf_script[];
 
 #endif
