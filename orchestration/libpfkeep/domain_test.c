@@ -281,7 +281,7 @@ static void libvirt_takes_a_pf_vm_that_boots_by_its_kernel(void **state)
 	assert_int_equal(domain_pfvm_xml(&vm, &xml), 0);
 	check_with_libvirt(xml);
 	assert_non_null(strstr(xml, "<kernel>/i/vmlinuz</kernel>"));
-	assert_non_null(strstr(xml, "<cmdline>quiet a=\"&lt;&amp;&gt;\"</cmdline>"));
+	assert_non_null(strstr(xml, "<cmdline>quiet a=\"&lt;&amp;&gt;\" pci=lastbus=1</cmdline>"));
 	assert_non_null(strstr(xml, "<readonly/>"));
 	assert_null(strstr(xml, "<boot "));
 }

@@ -131,6 +131,7 @@ static void add_cpu(struct writer *w, xmlNodePtr domain)
 
 static void add_machine(struct writer *w, xmlNodePtr domain, const struct domain_pfvm *vm)
 {
+	char cmdline[DOMAIN_CMDLINE];
 	xmlNodePtr node;
 
 	element(w, domain, "name", vm->name);
@@ -146,7 +147,13 @@ static void add_machine(struct writer *w, xmlNodePtr domain, const struct domain
 	if (vm->kernel) {
 		element(w, node, "kernel", vm->kernel);
 		element(w, node, "initrd", vm->initrd);
-		element(w, node, "cmdline", vm->cmdline);
+		/*
+		 * Without it the kernel looks for peer bridges at every device number of 256
+		 * buses: 16,384 exits to QEMU, minutes of a nested VM's boot. ACPI names the
+		 * buses that there are.
+		 */
+		snprintf(cmdline, sizeof(cmdline), "%s pci=lastbus=1", vm->cmdline);
+		element(w, node, "cmdline", cmdline);
 	} else {
 		attributes(w, element(w, node, "boot", NULL), "dev", "hd", NULL);
 	}

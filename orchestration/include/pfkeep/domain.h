@@ -30,6 +30,7 @@
 #define DOMAIN_NAME	 256
 #define DOMAIN_WANTS_MAX 64
 #define DOMAIN_ALIAS	 64
+#define DOMAIN_CMDLINE	 2048 /* of the PF VM's kernel; image.c takes less */
 /* User aliases of the hostdevs that pfkeep puts in; followed by the request's number. */
 #define DOMAIN_ALIAS_VF "ua-pfkeep-vf"
 /* ID of the QEMU object that holds a domain's token. */
