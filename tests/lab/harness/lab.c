@@ -191,8 +191,9 @@ char *lab_run(struct lab *lab, unsigned int timeout_s, const char *format, ...)
 		lab_diagnose("stderr: ", r.err ? r.err : "");
 		lab_explain_guests(lab);
 		free(script);
+		ret = ret ? ret : r.status;
 		proc_result_free(&r);
-		fail_msg("in the lab host: status %d", ret ? ret : r.status);
+		fail_msg("in the lab host: status %d", ret);
 	}
 	free(script);
 	free(r.err);
