@@ -21,7 +21,7 @@ LAB_PRODUCTS := toolroot image host-pfkeep host-stock payload module-pfkeep qemu
 CHECK_LAST += lab
 .PHONY: check-lab lab-ready
 
-lab-ready: $(addprefix $(BUILD)/lab/,products labctl labd lab-agent guest-exec qmp-do vfio_sriov_client guest/tsc guest/floor.cpio)
+lab-ready: $(addprefix $(BUILD)/lab/,products labctl labd lab-agent pfkeep.deb guest-exec qmp-do vfio_sriov_client guest/tsc guest/floor.cpio)
 	$(Q)$(BUILD)/lab/products build $(LAB_PRODUCTS)
 
 ## check-lab: the scenarios in the emulated lab (root), or one by SCENARIO=name

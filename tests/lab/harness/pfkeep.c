@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tests/lab/harness/pfkeep.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "tests/lab/harness/sriov.h"
+
+#define IMAGE_DISK "/dev/disk/by-id/virtio-pf-image"
+#define CONFIG	   "/etc/pfkeep/pfkeepd.conf"
+#define MODULE	   "/var/lib/vfio-pci-sriov.ko"
+#define PACKAGE	   "/run/pfkeep.deb"
+
+/* modprobe finds it, as if DKMS had installed it: the kernel's own modules are read-only. */
+static void install_module(struct lab *lab)
+{
+	char *path = sriov_product("module-pfkeep", "vfio-pci-sriov.ko");
+
+	free(lab_ctl(lab, 60, "push", path, MODULE, NULL));
+	free(path);
+	free(lab_run(lab, 60,
+		     "echo 'install vfio-pci-sriov modprobe -a vfio-pci vfio_iommu_type1 iommufd; "
+		     "[ -e /sys/module/vfio_pci_sriov ] || insmod " MODULE "' "
+		     ">/etc/modprobe.d/pfkeep-lab.conf"));
+}
+
+/* The image's disk is in fstab, so that it is there again after a boot. */
+void pfkeep_install(struct lab *lab)
+{
+	install_module(lab);
+	free(lab_ctl(lab, 60, "push", "build/lab/pfkeep.deb", PACKAGE, NULL));
+	free(lab_run(
+		lab, 300,
+		"dpkg --force-unsafe-io -i " PACKAGE " >&2\n"
+		"mkdir -p " PFKEEP_IMAGE "\n"
+		"if [ -e " IMAGE_DISK " ] && ! mountpoint -q " PFKEEP_IMAGE "; then\n"
+		"  echo '" IMAGE_DISK " " PFKEEP_IMAGE " ext4 ro,nofail 0 0' >>/etc/fstab\n"
+		"  mount " PFKEEP_IMAGE "\n"
+		"fi\n"
+		"systemctl is-active pfkeepd >&2 || { journalctl -b -u pfkeepd --no-pager >&2; "
+		"exit 1; }\n"
+		"[ -e /sys/module/vfio_pci_sriov ]"));
+}
+
+void pfkeep_options(struct lab *lab, const char *options)
+{
+	free(lab_run(lab, 120, "echo 'PFKEEPD_OPTIONS=%s' >" CONFIG "; systemctl restart pfkeepd",
+		     options));
+}
+
+static char *vformat(const char *format, va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, format, args) < 0)
+		fail_msg("no memory");
+	return text;
+}
+
+char *pfkeep_fails(struct lab *lab, unsigned int timeout_s, int status, const char *words,
+		   const char *format, ...)
+{
+	char *output = NULL;
+	va_list args;
+
+	va_start(args, format);
+	char *command = vformat(format, args);
+
+	va_end(args);
+	int got = lab_try(lab, timeout_s, &output, "pfkeep %s", command);
+	size_t line = strcspn(output, "\n");
+
+	if (got != status)
+		fail_msg("pfkeep %s: status %d instead of %d: %s", command, got, status, output);
+	if (!line || strcmp(output + line, "\n") || strncmp(output, "pfkeep: ", 8))
+		fail_msg("pfkeep %s: doesn't say one line: %s", command, output);
+	if (words && !strstr(output, words))
+		fail_msg("pfkeep %s: says nothing of '%s': %s", command, words, output);
+	output[line] = '\0';
+	free(command);
+	return output;
+}
