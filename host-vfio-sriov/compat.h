@@ -84,4 +84,23 @@ static inline bool sriov_proof_take(struct sriov_proof *proof)
 }
 #endif
 
+/*
+ * Our live-update series for the kernel (patches/) knows functions that have
+ * been doing DMA since before a live update. Elsewhere there is none, nor the
+ * option.
+ */
+#ifdef CONFIG_PCI_LIVEUPDATE
+#include <linux/pci_liveupdate.h>
+
+static inline bool sriov_compat_is_live(struct pci_dev *pdev)
+{
+	return pci_liveupdate_incoming(pdev);
+}
+#else
+static inline bool sriov_compat_is_live(struct pci_dev *pdev)
+{
+	return false;
+}
+#endif
+
 #endif /* VFIO_PCI_SRIOV_COMPAT_H */

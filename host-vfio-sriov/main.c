@@ -85,7 +85,7 @@ static const char *unfit(struct pci_dev *pdev)
 			       "a VF whose PF isn't bound to this driver" : NULL;
 	if (!pdev->is_physfn)
 		return "a function without a usable SR-IOV capability";
-	if (pci_num_vf(pdev))
+	if (pci_num_vf(pdev) && !sriov_compat_is_live(pdev))
 		return "a PF whose VFs exist already";
 	return NULL;
 }
@@ -118,6 +118,8 @@ static int sriov_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	dev = vfio_alloc_device(sriov_device, core.vdev, &pdev->dev, &sriov_ops);
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);
+	/* As it was in the kernel before: else its first open would reset it. */
+	dev->keep_alive = sriov_compat_is_live(pdev);
 	dev_set_drvdata(&pdev->dev, &dev->core);
 	sriov_compat_set_pci_ops(&dev->core);
 	keep_awake(pdev, true);

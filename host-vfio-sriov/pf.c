@@ -115,6 +115,23 @@ void sriov_pf_reset_image(struct sriov_pf *pf)
 }
 
 /*
+ * VFs that have been live since before a live update: NumVFs can't be written
+ * before they go, and what it would change isn't known until then.
+ */
+static void read_live_geometry(struct sriov_pf *pf)
+{
+	unsigned int n;
+	u16 offset, stride;
+
+	pf->num_vfs = pci_num_vf(pf->pdev);
+	read_placement(pf, &offset, &stride);
+	for (n = 0; n <= pf->hw_total_vfs; n++) {
+		pf->geometry[n].offset = offset;
+		pf->geometry[n].stride = stride;
+	}
+}
+
+/*
  * First VF Offset and VF Stride for every NumVFs. The driver core holds the
  * device lock over probe and no VF exists, so that NumVFs is ours to write, as
  * it was the PCI core's when it found the device; it goes back to 0.
@@ -127,12 +144,16 @@ static int read_geometry(struct sriov_pf *pf)
 	pf->geometry = kvcalloc(pf->hw_total_vfs + 1, sizeof(*pf->geometry), GFP_KERNEL);
 	if (!pf->geometry)
 		return -ENOMEM;
+	pf->hardware.geometry = pf->geometry;
+	if (pci_num_vf(pdev)) {
+		read_live_geometry(pf);
+		return 0;
+	}
 	for (n = pf->hw_total_vfs + 1; n-- > 0;) {
 		pci_write_config_word(pdev, pf->pos + PCI_SRIOV_NUM_VF, n);
 		pci_read_config_word(pdev, pf->pos + PCI_SRIOV_VF_OFFSET, &pf->geometry[n].offset);
 		pci_read_config_word(pdev, pf->pos + PCI_SRIOV_VF_STRIDE, &pf->geometry[n].stride);
 	}
-	pf->hardware.geometry = pf->geometry;
 	return 0;
 }
 
