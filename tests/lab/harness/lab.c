@@ -101,7 +101,7 @@ int lab_up(struct lab *lab, const struct lab_options *options)
 	}
 	/* The scenario's name: its run is found again, and its next run takes its place. */
 	snprintf(lab->name, sizeof(lab->name), "%s", program_invocation_short_name);
-	for (size_t i = 0; options->pfs[i] && n < LABCTL_ARGS_MAX - 9; i++) {
+	for (size_t i = 0; options->pfs[i] && n < LABCTL_ARGS_MAX - 11; i++) {
 		argv[n++] = "--pf";
 		argv[n++] = options->pfs[i];
 	}
@@ -117,6 +117,10 @@ int lab_up(struct lab *lab, const struct lab_options *options)
 		argv[n++] = "--timeout";
 		argv[n++] = options->timeout_s;
 		limit += (unsigned int)strtoul(options->timeout_s, NULL, 10);
+	}
+	if (options->append) {
+		argv[n++] = "--append";
+		argv[n++] = options->append;
 	}
 	lab->up = true;
 

@@ -22,6 +22,7 @@ struct lab_options {
 	const char *const *pfs;	    /* NULL-terminated */
 	const char *cpus, *ram_gib; /* NULL: labctl's own */
 	const char *timeout_s;	    /* to come up; NULL: labctl's own */
+	const char *append;	    /* NULL: nothing more on the kernel's command line */
 };
 
 /* For cmocka's group setup and teardown; 0 or -1. */

@@ -21,7 +21,8 @@ LAB_PRODUCTS := toolroot image host-pfkeep host-stock payload module-pfkeep qemu
 CHECK_LAST += lab
 .PHONY: check-lab lab-ready
 
-lab-ready: $(addprefix $(BUILD)/lab/,products labctl labd lab-agent pfkeep.deb guest-exec qmp-do vfio_sriov_client guest/tsc guest/floor.cpio)
+lab-ready: $(addprefix $(BUILD)/lab/,products labctl labd lab-agent pfkeep.deb guest-exec qmp-do \
+		vfio_sriov_client guest/tsc guest/floor.cpio liveupdate/lu-client liveupdate/lu.cpio)
 	$(Q)$(BUILD)/lab/products build $(LAB_PRODUCTS)
 
 ## check-lab: the scenarios in the emulated lab (root), or one by SCENARIO=name
