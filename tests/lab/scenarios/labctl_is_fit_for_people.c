@@ -185,6 +185,8 @@ static pid_t start_up(const char *name, int *ret_err)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
+		/* A shell without job control starts us with SIGINT ignored. */
+		signal(SIGINT, SIG_DFL);
 		dup2(err[1], 2);
 		close(err[0]);
 		close(err[1]);
