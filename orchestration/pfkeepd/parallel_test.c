@@ -163,10 +163,10 @@ static int setup(void **state)
 
 static void *serve(void *data)
 {
-	int fd = (int)(intptr_t)data;
+	int *fd = data;
 
-	service_serve(&service, fd);
-	close(fd);
+	service_serve(&service, *fd);
+	close(*fd);
 	return NULL;
 }
 
@@ -178,7 +178,7 @@ static int call(const char *method, struct json_object *parameters, struct probl
 	int fds[2], ret;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	assert_int_equal(pthread_create(&thread, NULL, serve, (void *)(intptr_t)fds[1]), 0);
+	assert_int_equal(pthread_create(&thread, NULL, serve, &fds[1]), 0);
 	ret = wire_call(fds[0], method, parameters, &answer, problem);
 	json_object_put(answer);
 	close(fds[0]);

@@ -28,7 +28,7 @@ int virt_definition(virDomainPtr dom, char **ret_xml, struct problem *problem);
 /* How many; each and the list are the caller's. */
 int virt_list_defined(virConnectPtr conn, virDomainPtr **ret_doms, struct problem *problem);
 /* Nothing is written if the definition is so already. -ENOTSUP if there is none. */
-int virt_edit_tenant(virDomainPtr dom, const struct domain_tenant *tenant, struct problem *problem);
+int virt_edit_tenant(virDomainPtr dom, const struct domain_tenant *wanted, struct problem *problem);
 
 /* To and from the running domain; its definition stays. */
 int virt_attach(virDomainPtr dom, const char *device, struct problem *problem);
