@@ -85,3 +85,28 @@ char *pfkeep_fails(struct lab *lab, unsigned int timeout_s, int status, const ch
 	free(command);
 	return output;
 }
+
+void pfkeep_define(struct lab *lab, struct tenant *tenant, const char *pf, unsigned int vf,
+		   const char *mac)
+{
+	char metadata[256];
+
+	snprintf(metadata, sizeof(metadata),
+		 "<pfkeep:vf xmlns:pfkeep='urn:pfkeep:domain:1' pf='%s' index='%u' mac='%s'/>", pf,
+		 vf, mac);
+	printf("# %s: %s\n", tenant->name, metadata);
+	tenant->metadata = metadata;
+	tenant_define(lab, tenant);
+	tenant->metadata = NULL;
+}
+
+/* An event that came before virsh listened is made up for by looking each second. */
+void pfkeep_wait_vf(struct lab *lab, const struct tenant *tenant)
+{
+	free(lab_run(lab, 70,
+		     "timeout 60 sh -c 'until virsh -q dumpxml --inactive %s | "
+		     "grep -q \"<hostdev\"; do "
+		     "virsh -q event --event lifecycle --timeout 1 >/dev/null 2>&1 || :; done' || "
+		     "{ journalctl -b -u pfkeepd --no-pager >&2; exit 1; }",
+		     tenant->name));
+}

@@ -4,6 +4,7 @@
 #define TESTS_LAB_HARNESS_PFKEEP_H
 
 #include "tests/lab/harness/lab.h"
+#include "tests/lab/harness/tenant.h"
 
 /* Where pfkeepd looks for the PF VM's image. */
 #define PFKEEP_IMAGE "/var/lib/pfkeep/images/pf-vm"
@@ -20,5 +21,11 @@ void pfkeep_options(struct lab *lab, const char *options);
 __attribute__((format(printf, 5, 6))) char *pfkeep_fails(struct lab *lab, unsigned int timeout_s,
 							 int status, const char *words,
 							 const char *format, ...);
+
+/* Defines a tenant whose XML asks for this VF of the PF, with this MAC. */
+void pfkeep_define(struct lab *lab, struct tenant *tenant, const char *pf, unsigned int vf,
+		   const char *mac);
+/* Until pfkeepd has put it into the definition, on libvirt's event that there is one. */
+void pfkeep_wait_vf(struct lab *lab, const struct tenant *tenant);
 
 #endif

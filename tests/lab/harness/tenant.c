@@ -13,7 +13,8 @@
 #include "tests/lab/lib/guest_verdict.h"
 #include "tests/lab/lib/guest_xml.h"
 
-void tenant_start(struct lab *lab, const struct tenant *tenant)
+/* virsh VERB with its XML. */
+static void give_to_virsh(struct lab *lab, const struct tenant *tenant, const char *verb)
 {
 	struct guest_xml guest = {
 		.name = tenant->name,
@@ -21,6 +22,7 @@ void tenant_start(struct lab *lab, const struct tenant *tenant)
 		.append = tenant->append,
 		.emulator = tenant->emulator,
 		.tools = tenant->tools,
+		.metadata = tenant->metadata,
 	};
 	char xml[GUEST_XML_MAX];
 	int err = guest_xml(&guest, xml);
@@ -30,8 +32,29 @@ void tenant_start(struct lab *lab, const struct tenant *tenant)
 	free(lab_run(lab, 120,
 		     "mkdir -p " CONSOLES_DIR "; : >" CONSOLES_DIR "/%s.log\n"
 		     "cat >/run/pfkeep-lab/%s.xml <<'XML'\n%s\nXML\n"
-		     "virsh -q create /run/pfkeep-lab/%s.xml >&2",
-		     tenant->name, tenant->name, xml, tenant->name));
+		     "virsh -q %s /run/pfkeep-lab/%s.xml >&2",
+		     tenant->name, tenant->name, xml, verb, tenant->name));
+}
+
+void tenant_start(struct lab *lab, const struct tenant *tenant)
+{
+	give_to_virsh(lab, tenant, "create");
+}
+
+void tenant_define(struct lab *lab, const struct tenant *tenant)
+{
+	give_to_virsh(lab, tenant, "define");
+}
+
+void tenant_boot(struct lab *lab, const struct tenant *tenant)
+{
+	free(lab_run(lab, 120, ": >" CONSOLES_DIR "/%s.log; virsh -q start '%s' >&2", tenant->name,
+		     tenant->name));
+}
+
+void tenant_undefine(struct lab *lab, const struct tenant *tenant)
+{
+	free(lab_run(lab, 60, "virsh -q undefine '%s' >&2", tenant->name));
 }
 
 /* $mark, $limit and $vm; when it doesn't come, what there is to see of the VM. */

@@ -148,3 +148,10 @@ void wire_assert_whole(const struct wire_report *report)
 		return;
 	fail_msg("frames went missing or changed: %s", json_object_to_json_string(report->json));
 }
+
+void wire_assert_silent(const struct wire_report *report)
+{
+	if (report->sent > 0 && !report->received)
+		return;
+	fail_msg("frames came back: %s", json_object_to_json_string(report->json));
+}

@@ -36,6 +36,8 @@ struct wire_report wire_finish(struct lab *lab, const struct wire_flow *flow);
  */
 unsigned int wire_saturate(struct lab *lab, const struct wire_flow *flow);
 
+/* Something was sent, and nothing came back. */
+void wire_assert_silent(const struct wire_report *report);
 /* Something was sent, all of it came back once and as it was. */
 void wire_assert_whole(const struct wire_report *report);
 

@@ -11,7 +11,7 @@
 /* no_timer_check: an emulated machine under load fails that check now and then. */
 static const char domain_xml[] =
 	"<domain type='kvm'>"
-	"<name>%s</name><memory unit='MiB'>256</memory><vcpu>1</vcpu>"
+	"<name>%s</name>%s<memory unit='MiB'>256</memory><vcpu>1</vcpu>"
 	"<os><type arch='x86_64' machine='q35'>hvm</type>"
 	"<kernel>" GUEST_DIR "/vmlinuz</kernel><initrd>" GUEST_DIR "/initramfs</initrd>"
 	"<cmdline>console=ttyS0 quiet no_timer_check panic=-1 %s</cmdline></os>"
@@ -24,6 +24,8 @@ static const char domain_xml[] =
 	"<serial type='file'><source path='" CONSOLES_DIR "/%s.log'/></serial>"
 	"<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
 	"%s</devices></domain>";
+
+static const char metadata_xml[] = "<metadata>%s</metadata>";
 
 static const char emulator_xml[] = "<emulator>%s</emulator>";
 
@@ -39,7 +41,7 @@ static const char function_xml[] =
 
 int guest_xml(const struct guest_xml *guest, char ret_xml[GUEST_XML_MAX])
 {
-	char emulator[256] = "", function[256] = "";
+	char metadata[1024] = "", emulator[256] = "", function[256] = "";
 	unsigned int domain, bus, slot, fn;
 	int n;
 
@@ -48,9 +50,12 @@ int guest_xml(const struct guest_xml *guest, char ret_xml[GUEST_XML_MAX])
 			return -EINVAL;
 		snprintf(function, sizeof(function), function_xml, domain, bus, slot, fn);
 	}
+	if (guest->metadata && snprintf(metadata, sizeof(metadata), metadata_xml,
+					guest->metadata) >= (int)sizeof(metadata))
+		return -E2BIG;
 	if (guest->emulator)
 		snprintf(emulator, sizeof(emulator), emulator_xml, guest->emulator);
-	n = snprintf(ret_xml, GUEST_XML_MAX, domain_xml, guest->name, guest->append, emulator,
-		     guest->tools ? tools_xml : "", guest->name, function);
+	n = snprintf(ret_xml, GUEST_XML_MAX, domain_xml, guest->name, metadata, guest->append,
+		     emulator, guest->tools ? tools_xml : "", guest->name, function);
 	return n < GUEST_XML_MAX ? 0 : -E2BIG;
 }

@@ -14,6 +14,7 @@ struct guest_xml {
 	const char *append;   /* to the kernel's command line; see the guest's init */
 	const char *emulator; /* NULL: the lab host's stock QEMU */
 	bool tools;	      /* with the lab host's image as a read-only disk */
+	const char *metadata; /* XML; NULL: none */
 };
 
 /* -EINVAL when bdf is no PCI address, -E2BIG when it doesn't fit. */
