@@ -48,7 +48,9 @@ lint-tidy-reasons:
 		<(sed -n 's/^# \([a-zA-Z0-9.-]*\): ..*/\1/p' .clang-tidy | sort)); \
 	if [ -n "$$without" ]; then echo ".clang-tidy: off without a reason: $$without"; exit 1; fi
 
-lint-clang-tidy: $(patsubst %.c,$(BUILD)/lint/%.tidy,$(LINT_SOURCES))
+# Expanded late: rooms that are read after this one are looked at, too.
+.SECONDEXPANSION:
+lint-clang-tidy: $$(patsubst %.c,$(BUILD)/lint/%.tidy,$$(LINT_SOURCES))
 
 # With cmocka the analyzer is off: it doesn't know that assert_non_null() ends the test.
 $(BUILD)/lint/%.tidy: %.c .clang-tidy

@@ -35,7 +35,7 @@ static void mount_on(const char *what, const char *where, const char *type)
 /* The lab host's disks go by their serials. */
 static void mount_modules(void)
 {
-	for (char disk = 'a'; disk <= 'z'; disk++) {
+	for (int disk = 'a'; disk <= 'z'; disk++) {
 		char path[64], serial[64];
 
 		snprintf(path, sizeof(path), "/sys/block/vd%c/serial", disk);

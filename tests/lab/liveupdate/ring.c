@@ -180,7 +180,7 @@ void lu_ring_count(const struct lu_memory *memory, struct lu_count *ret_count)
 
 void lu_ring_await(const struct lu_memory *memory, unsigned int more, unsigned int timeout_s)
 {
-	struct lu_count start, now;
+	struct lu_count start, now = { 0 };
 
 	lu_ring_count(memory, &start);
 	for (unsigned int ms = 0; ms < timeout_s * 1000; ms += 20) {
