@@ -31,11 +31,11 @@ check-lab: $(BUILD)/tests/run $(addprefix $(BUILD)/lab/scenarios/,$(SCENARIO)) l
 	$(Q)$(RUN) --title lab --timeout 900 $(RUN_TALLY) -- \
 		$(addprefix $(BUILD)/lab/scenarios/,$(SCENARIO))
 
-# What works today, and what is lost without pfkeep; live update will end it.
-DEMO_SCENARIOS := host_owned_pf_baseline stock_pf_in_vm_has_no_sriov stock_kexec_loses_vfs
+# The main job, then what is lost without pfkeep; live update will end it.
+DEMO_SCENARIOS := operator_story host_owned_pf_baseline stock_pf_in_vm_has_no_sriov stock_kexec_loses_vfs
 
 .PHONY: demo
-## demo: set everything up, then show the lab and what a kexec costs today (root)
+## demo: set everything up, then the operator's story, and what a kexec costs today (root)
 demo:
 	$(Q)tests/lab/products/bootstrap.sh
 	$(Q)$(MAKE) --no-print-directory check-lab SCENARIO='$(DEMO_SCENARIOS)'
