@@ -150,8 +150,10 @@ int record_get_pf(const struct state *state, const struct bdf *bdf, struct recor
 {
 	char key[KEY];
 	struct json_object *object = state_get(state, pf_key(bdf, key));
+	int ret = object ? parse_pf(object, bdf, ret_pf) : -ENOENT;
 
-	return object ? parse_pf(object, bdf, ret_pf) : -ENOENT;
+	json_object_put(object);
+	return ret;
 }
 
 int record_get_vf(const struct state *state, const struct bdf *pf, uint16_t index,
@@ -159,8 +161,10 @@ int record_get_vf(const struct state *state, const struct bdf *pf, uint16_t inde
 {
 	char key[KEY];
 	struct json_object *object = state_get(state, vf_key(pf, index, key));
+	int ret = object ? parse_vf(object, pf, index, ret_vf) : -ENOENT;
 
-	return object ? parse_vf(object, pf, index, ret_vf) : -ENOENT;
+	json_object_put(object);
+	return ret;
 }
 
 int record_put_pf(struct state_change *change, const struct record_pf *pf)
@@ -255,28 +259,34 @@ int record_delete_vf(struct state_change *change, const struct bdf *pf, uint16_t
 	return state_delete(change, vf_key(pf, index, key));
 }
 
-static int visit_pf(const char *name, struct json_object *object,
+static int visit_pf(const char *name, struct json_object *packed,
 		    int (*on_pf)(void *data, const struct record_pf *pf, struct problem *problem),
 		    void *data, struct problem *problem)
 {
+	struct json_object *object = state_unpack(packed);
 	struct record_pf pf;
 	struct bdf bdf;
+	bool bad = bdf_parse(name, &bdf) || parse_pf(object, &bdf, &pf);
 
-	if (bdf_parse(name, &bdf) || parse_pf(object, &bdf, &pf))
+	json_object_put(object);
+	if (bad)
 		return problem_set(problem, -EBADMSG, "the state: pf/%.40s isn't a record of a PF",
 				   name);
 	return on_pf ? on_pf(data, &pf, problem) : 0;
 }
 
-static int visit_vf(const char *name, struct json_object *object,
+static int visit_vf(const char *name, struct json_object *packed,
 		    int (*on_vf)(void *data, const struct record_vf *vf, struct problem *problem),
 		    void *data, struct problem *problem)
 {
+	struct json_object *object = state_unpack(packed);
 	struct vfname vfname;
 	struct record_vf vf;
+	bool bad = vfname_parse(name, &vfname, NULL) || !vfname.by_index ||
+		   parse_vf(object, &vfname.bdf, vfname.index, &vf);
 
-	if (vfname_parse(name, &vfname, NULL) || !vfname.by_index ||
-	    parse_vf(object, &vfname.bdf, vfname.index, &vf))
+	json_object_put(object);
+	if (bad)
 		return problem_set(problem, -EBADMSG, "the state: vf/%.40s isn't a record of a VF",
 				   name);
 	return on_vf ? on_vf(data, &vf, problem) : 0;

@@ -381,7 +381,14 @@ uint64_t state_serial(const struct state *state)
 
 struct json_object *state_get(const struct state *state, const char *key)
 {
-	return json_object_object_get(state->all, key);
+	struct json_object *packed = json_object_object_get(state->all, key);
+
+	return packed ? state_unpack(packed) : NULL;
+}
+
+struct json_object *state_unpack(struct json_object *packed)
+{
+	return json_tokener_parse(json_object_get_string(packed));
 }
 
 struct json_object *state_all(const struct state *state)

@@ -377,6 +377,7 @@ static void check_image(const char *dir, const char *what)
 
 		if (n != model(found, key))
 			fail_msg("%s, call %d: key %d holds %d", what, progress->calls, key, n);
+		json_object_put(value);
 	}
 	state_close(state);
 }

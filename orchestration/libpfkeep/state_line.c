@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <json-c/printbuf.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -106,15 +107,36 @@ int state_line_parse(const char *line, size_t len, uint64_t *ret_serial,
 	return parse_json(space + 1, len - (size_t)(space + 1 - line), ret_record);
 }
 
+/* A packed value prints itself as it is, so that a snapshot needs no tree either. */
+static int print_packed(struct json_object *packed, struct printbuf *out, int level, int flags)
+{
+	return printbuf_memappend(out, json_object_get_string(packed),
+				  json_object_get_string_len(packed));
+}
+
+static struct json_object *pack(struct json_object *value)
+{
+	const char *text = json_object_to_json_string_ext(
+		value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	struct json_object *packed = text ? json_object_new_string(text) : NULL;
+
+	if (packed)
+		json_object_set_serializer(packed, print_packed, NULL, NULL);
+	return packed;
+}
+
 static int apply_put(struct json_object *all, struct json_object *put)
 {
+	struct json_object *packed;
+
 	if (!json_object_is_type(put, json_type_object))
 		return -EBADMSG;
 	json_object_object_foreach(put, key, value) {
 		if (!state_line_key_ok(key) || !json_object_is_type(value, json_type_object))
 			return -EBADMSG;
-		if (json_object_object_add(all, key, json_object_get(value))) {
-			json_object_put(value);
+		packed = pack(value);
+		if (!packed || json_object_object_add(all, key, packed)) {
+			json_object_put(packed);
 			return -ENOMEM;
 		}
 	}

@@ -73,8 +73,10 @@ static void put(struct state *state, const char *key, int value)
 static int get(const struct state *state, const char *key)
 {
 	struct json_object *object = state_get(state, key);
+	int n = object ? json_object_get_int(json_object_object_get(object, "n")) : -1;
 
-	return object ? json_object_get_int(json_object_object_get(object, "n")) : -1;
+	json_object_put(object);
+	return n;
 }
 
 static size_t slurp(const char *name, char *buf, size_t size)

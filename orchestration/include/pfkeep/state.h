@@ -54,10 +54,14 @@ bool state_was_torn(const struct state *state);
 /* Number of transactions so far, over the whole life of the state. */
 uint64_t state_serial(const struct state *state);
 
-/* Borrowed, valid until the next commit; NULL if there is none. */
+/* The caller's; NULL if there is none. */
 struct json_object *state_get(const struct state *state, const char *key);
-/* All of it, key to object, borrowed. */
+/*
+ * All of it, borrowed: key to a text of JSON, packed, as a tree takes ten times the
+ * room. state_unpack() makes the caller's object of a value; NULL without memory.
+ */
 struct json_object *state_all(const struct state *state);
+struct json_object *state_unpack(struct json_object *packed);
 
 int state_change_init(struct state_change *ret_change);
 void state_change_release(struct state_change *change);
