@@ -26,7 +26,7 @@ $(eval $(call unit_test,orch_doctor,$(L)/doctor_test.c $(ORCH_TESTING) $(ORCH_NA
 
 C := orchestration/pfkeep
 ORCH_CLI := $(addprefix $(C)/,command.c command_adopt.c command_assign.c command_doctor.c \
-	command_pf.c command_vf.c command_watch.c daemon.c table.c) $(L)/view.c $(L)/wire.c
+	command_pf.c command_vf.c command_watch.c daemon.c table.c) $(L)/vftable.c $(L)/view.c $(L)/wire.c
 ORCH_CLI_PKGS := libpci libvirt json-c
 
 $(eval $(call program,bin/pfkeep,$(C)/main.c $(ORCH_CLI) $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR),\
@@ -61,7 +61,7 @@ $(eval $(call fuzzer,orch_state_fuzz,tests/fuzz/orch_state_fuzz.c $(ORCH_STATE) 
 
 ORCH_CORE := $(addprefix $(L)/,core.c core_adopt.c core_assign.c core_claim.c core_event.c core_metadata.c \
 	core_recover.c core_tenant.c core_unmet.c image.c \
-	owner.c record.c stages.c view.c virt.c)
+	owner.c record.c stages.c vfcache.c vftable.c view.c virt.c)
 ORCH_ALL  := $(sort $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR) $(ORCH_STATE) $(ORCH_DOMAIN) $(ORCH_DRIVER) \
 	$(ORCH_AGENT) $(ORCH_CORE))
 ORCH_PKGS := libpci libvirt libvirt-qemu json-c libxml-2.0
@@ -74,11 +74,13 @@ $(eval $(call unit_test,orch_crash,$(L)/core_crash_test.c $(ORCH_ALL) $(ORCH_BED
 $(eval $(call unit_test,orch_metadata,$(L)/core_metadata_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS)))
 
 D := orchestration/pfkeepd
-ORCH_SERVICE := $(addprefix $(D)/,events.c interface.c methods.c metrics.c service.c) $(L)/wire.c
+ORCH_SERVICE := $(addprefix $(D)/,events.c interface.c methods.c metrics.c service.c uevents.c) $(L)/wire.c
 
 $(eval $(call unit_test,orch_service,$(D)/service_test.c $(ORCH_SERVICE) $(ORCH_ALL) $(ORCH_TESTING),\
 	$(ORCH_PKGS)))
 
+$(eval $(call unit_test,orch_vfcache,$(D)/vfcache_test.c $(D)/uevents.c $(addprefix $(L)/,vfcache.c vftable.c view.c) \
+	$(ORCH_TESTING) $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR) $(L)/driver.c,$(ORCH_PKGS)))
 $(eval $(call program,bin/pfkeepd,$(D)/main.c $(D)/listener.c $(D)/watcher.c $(ORCH_SERVICE) $(ORCH_ALL),\
 	$(ORCH_PKGS) libsystemd,-lpthread))
 
@@ -108,5 +110,6 @@ $(eval $(call install,pfkeep,644,$(O)/man/pfkeep-domain.7,$(SHAREDIR)/man/man7/p
 $(eval $(call install,pfkeep,644,$(O)/man/pfkeepd.8,$(SHAREDIR)/man/man8/pfkeepd.8))
 
 # 10,000 VFs of 100 PFs: some seconds, no root.
-$(eval $(call program,bench/orch_scale,$(sort tests/bench/orch_scale.c $(ORCH_CLI) $(ORCH_ALL) $(ORCH_TESTING)),\
-	$(ORCH_PKGS),-lcmocka))
+$(eval $(call program,bench/orch_scale,$(sort tests/bench/orch_scale.c $(ORCH_CLI) $(ORCH_SERVICE) $(ORCH_ALL) \
+	$(ORCH_TESTING)),\
+	$(ORCH_PKGS),-lcmocka -lpthread))

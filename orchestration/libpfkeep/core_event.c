@@ -35,8 +35,29 @@ static void tell(struct core *core, struct json_object *event)
 		core->tell(core->tell_data, event);
 }
 
+static void touch_owner(struct core *core, const char *key)
+{
+	struct vfname name;
+
+	if (core->vfs && !strncmp(key, "vf/", 3) && !vfname_parse(key + 3, &name, NULL))
+		vfcache_touch_owner(core->vfs, &name.bdf);
+}
+
+static void touch_owners(struct core *core, const struct state_change *change)
+{
+	json_object_object_foreach(change->put, key, record) {
+		(void)record;
+		touch_owner(core, key);
+	}
+	json_object_object_foreach(change->delete, gone, nothing) {
+		(void)nothing;
+		touch_owner(core, gone);
+	}
+}
+
 void core_tell_change(struct core *core, const struct state_change *change)
 {
+	touch_owners(core, change);
 	if (!core->tell)
 		return;
 	json_object_object_foreach(change->put, key, record) {

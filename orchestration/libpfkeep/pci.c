@@ -86,10 +86,33 @@ static int read_virtfn(const struct root *root, const struct bdf *pf, unsigned i
 	return ret ? ret : bdf_parse(name, ret_vf);
 }
 
+/*
+ * The kernel gives all VFs of a PF the IDs and the class of the first one, so what
+ * is read of the others is what may differ.
+ */
+static int read_vf(const struct root *root, const struct pci_pf *pf, const struct bdf *bdf,
+		   struct pci_function *ret_fn)
+{
+	char path[PCI_ATTR_PATH];
+	int ret;
+
+	if (!pf->n_vfs)
+		return pci_read_function(root, bdf, ret_fn);
+	*ret_fn = pf->vfs[0].fn;
+	ret_fn->bdf = *bdf;
+	ret = read_group(root, bdf, &ret_fn->group);
+	if (!ret)
+		ret = read_link(root, bdf, "driver", ret_fn->driver, sizeof(ret_fn->driver));
+	/* Without a group it may be that there is no VF any more. */
+	if (!ret && ret_fn->group == PCI_NO_GROUP &&
+	    !root_exists(root, pci_path(bdf, "vendor", path)))
+		return -ENODEV;
+	return ret;
+}
+
 static int read_vfs(const struct root *root, struct pci_pf *pf)
 {
 	int ret;
-
 	if (!pf->num_vfs)
 		return 0;
 	pf->vfs = calloc(pf->num_vfs, sizeof(*pf->vfs));
@@ -101,7 +124,7 @@ static int read_vfs(const struct root *root, struct pci_pf *pf)
 
 		ret = read_virtfn(root, &pf->fn.bdf, i, &bdf);
 		if (!ret)
-			ret = pci_read_function(root, &bdf, &vf->fn);
+			ret = read_vf(root, pf, &bdf, &vf->fn);
 		/* The kernel adds and removes VFs while we look. */
 		if (ret == -ENOENT || ret == -ENODEV)
 			continue;

@@ -34,11 +34,45 @@ static int parse(const char *text, struct json_object **ret_message)
 	return 0;
 }
 
+/* Of the ancillary data, if there is a file in it. */
+static int take_file(struct msghdr *header)
+{
+	struct cmsghdr *control = CMSG_FIRSTHDR(header);
+	int file;
+
+	if (!control || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS ||
+	    control->cmsg_len != CMSG_LEN(sizeof(file)))
+		return -1;
+	memcpy(&file, CMSG_DATA(control), sizeof(file));
+	return file;
+}
+
+/* Files are only taken where one is asked for; the last that came is kept. */
+static ssize_t receive(int fd, char *text, size_t size, int *ret_file)
+{
+	char control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { text, size };
+	struct msghdr header = { .msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = ret_file ? control : NULL,
+				 .msg_controllen = ret_file ? sizeof(control) : 0 };
+	ssize_t n = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
+	int file = n < 0 ? -1 : take_file(&header);
+
+	if (n < 0)
+		return -errno;
+	if (file >= 0) {
+		cleanup_close(ret_file);
+		*ret_file = file;
+	}
+	return n;
+}
+
 /*
  * Bytes up to and with the zero. A caller waits for its answer before it calls
  * again, so nothing may come behind it.
  */
-static int read_text(int fd, char **ret_text)
+static int read_text(int fd, char **ret_text, int *ret_file)
 {
 	CLEANUP(cleanup_free) char *text = NULL;
 	size_t len = 0, size = 0;
@@ -55,11 +89,11 @@ static int read_text(int fd, char **ret_text)
 			text = more;
 			size += CHUNK;
 		}
-		n = read(fd, text + len, size - len);
-		if (n < 0 && errno == EINTR)
+		n = receive(fd, text + len, size - len, ret_file);
+		if (n == -EINTR)
 			continue;
 		if (n < 0)
-			return -errno;
+			return (int)n;
 		if (!n)
 			return len ? -EBADMSG : -ENODATA;
 		end = memchr(text + len, 0, (size_t)n);
@@ -78,7 +112,7 @@ int wire_read(int fd, struct json_object **ret_message)
 	CLEANUP(cleanup_free) char *text = NULL;
 	int ret;
 
-	ret = read_text(fd, &text);
+	ret = read_text(fd, &text, NULL);
 	return ret ? ret : parse(text, ret_message);
 }
 
@@ -136,7 +170,28 @@ int wire_next(struct wire_stream *stream, struct json_object **ret_message)
 	return parse(stream->text, ret_message);
 }
 
-int wire_write(int fd, struct json_object *message)
+/* The file goes with the first byte. */
+static ssize_t send_part(int fd, const char *text, size_t len, int file)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)),
+				  .cmsg_level = SOL_SOCKET,
+				  .cmsg_type = SCM_RIGHTS } };
+	struct iovec iov = { (void *)text, len };
+	const struct msghdr header = { .msg_iov = &iov,
+				       .msg_iovlen = 1,
+				       .msg_control = &control,
+				       .msg_controllen = sizeof(control) };
+
+	if (file < 0)
+		return send(fd, text, len, MSG_NOSIGNAL);
+	memcpy(CMSG_DATA(&control.header), &file, sizeof(file));
+	return sendmsg(fd, &header, MSG_NOSIGNAL);
+}
+
+int wire_write_file(int fd, struct json_object *message, int file)
 {
 	const char *text = json_object_to_json_string_ext(
 		message, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
@@ -146,16 +201,22 @@ int wire_write(int fd, struct json_object *message)
 		return -ENOMEM;
 	left = strlen(text) + 1;
 	while (left) {
-		ssize_t n = send(fd, text, left, MSG_NOSIGNAL);
+		ssize_t n = send_part(fd, text, left, file);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -errno;
+		file = -1;
 		text += n;
 		left -= (size_t)n;
 	}
 	return 0;
+}
+
+int wire_write(int fd, struct json_object *message)
+{
+	return wire_write_file(fd, message, -1);
 }
 
 int wire_connect(const char *path, int *ret_fd, struct problem *problem)
@@ -218,10 +279,11 @@ int wire_follow(int fd, const char *method, struct wire_stream *ret_stream)
 	return ret;
 }
 
-int wire_call(int fd, const char *method, struct json_object *parameters,
-	      struct json_object **ret_parameters, struct problem *problem)
+static int call(int fd, const char *method, struct json_object *parameters,
+		struct json_object **ret_parameters, int *ret_file, struct problem *problem)
 {
 	struct json_object *request = json_object_new_object(), *reply = NULL;
+	CLEANUP(cleanup_free) char *text = NULL;
 	char name[64];
 	int ret;
 
@@ -235,11 +297,36 @@ int wire_call(int fd, const char *method, struct json_object *parameters,
 		json_object_object_add(request, "parameters", parameters);
 	ret = wire_write(fd, request);
 	if (!ret)
-		ret = wire_read(fd, &reply);
+		ret = read_text(fd, &text, ret_file);
+	if (!ret)
+		ret = parse(text, &reply);
 	json_object_put(request);
 	if (ret)
 		return problem_set(problem, ret, "pfkeepd: %s", strerror(-ret));
 	ret = take_reply(reply, ret_parameters, problem);
 	json_object_put(reply);
 	return ret;
+}
+
+int wire_call(int fd, const char *method, struct json_object *parameters,
+	      struct json_object **ret_parameters, struct problem *problem)
+{
+	return call(fd, method, parameters, ret_parameters, NULL, problem);
+}
+
+int wire_call_file(int fd, const char *method, struct json_object *parameters, int *ret_file,
+		   struct problem *problem)
+{
+	CLEANUP(cleanup_close) int file = -1;
+	struct json_object *answer;
+	int ret;
+
+	ret = call(fd, method, parameters, &answer, &file, problem);
+	if (ret)
+		return ret;
+	json_object_put(answer);
+	if (file < 0)
+		return problem_set(problem, -EBADMSG, "pfkeepd: an answer without its file");
+	*ret_file = take_fd(&file);
+	return 0;
 }

@@ -4,113 +4,94 @@
 #include <string.h>
 
 #include "orchestration/pfkeep/daemon.h"
+#include "pfkeep/vftable.h"
 #include "pfkeep/view.h"
 
 enum { OPT_PF };
 
-static struct json_object *owner_of_vf(struct json_object *owners, const struct pci_pf *pf,
-				       const struct pci_vf *vf)
+/* The daemon's owners; NULL, as it didn't answer: nobody is known to have any. */
+static const char *find_owner(void *data, const struct bdf *pf, uint16_t index)
 {
-	const struct vfname by_index = { true, pf->fn.bdf, vf->index };
+	const struct vfname by_index = { true, *pf, index };
+	struct json_object *owners = data;
 	char name[VFNAME_TEXT];
 
-	return owners ? json_object_object_get(owners, vfname_format(&by_index, name)) : NULL;
-}
-
-static int append_vfs(struct json_object *list, const struct pci_pf *pf, struct json_object *owners)
-{
-	struct json_object *view, *owner;
-	int ret = 0;
-
-	for (size_t i = 0; i < pf->n_vfs && !ret; i++) {
-		ret = view_vf(pf, &pf->vfs[i], &view);
-		if (ret)
-			break;
-		owner = owner_of_vf(owners, pf, &pf->vfs[i]);
-		if (owner)
-			view_add(view, "domain", json_object_get(owner));
-		ret = view_append(list, view);
-	}
-	return ret;
-}
-
-static void print_lines(const struct command_input *input, const struct pci_pf *pf,
-			struct json_object *owners)
-{
-	char bdf[BDF_TEXT], name[VFNAME_TEXT];
-
-	for (size_t i = 0; i < pf->n_vfs; i++) {
-		const struct pci_vf *vf = &pf->vfs[i];
-		const struct vfname by_index = { true, pf->fn.bdf, vf->index };
-
-		struct json_object *owner = owner_of_vf(owners, pf, vf);
-
-		fprintf(input->out, "%-20s %-14s %04x:%04x %-16s %5d %s\n",
-			vfname_format(&by_index, name), bdf_format(&vf->fn.bdf, bdf), vf->fn.vendor,
-			vf->fn.device, *vf->fn.driver ? vf->fn.driver : "-", vf->fn.group,
-			owner ? json_object_get_string(owner) : "-");
-	}
+	return owners ? json_object_get_string(
+				json_object_object_get(owners, vfname_format(&by_index, name)))
+		      : NULL;
 }
 
 static enum command_status print_vfs(const struct command_input *input, const struct pci_pf *pfs,
-				     size_t n_pfs, struct json_object *owners)
+				     size_t n_pfs)
 {
-	struct json_object *list;
-	int ret;
+	struct json_object *owners_of = daemon_owners(input);
+	const struct vftable_owners owners = { find_owner, owners_of };
+	struct problem problem;
+	size_t count = 0;
+	int ret = 0;
 
-	if (input->json) {
-		list = json_object_new_array();
-		ret = list ? 0 : -ENOMEM;
-		for (size_t i = 0; i < n_pfs && !ret; i++)
-			ret = append_vfs(list, &pfs[i], owners);
-		return command_print(input, ret, list);
+	if (input->json)
+		fputc('[', input->out);
+	else
+		vftable_head(input->out);
+	for (size_t i = 0; i < n_pfs && !ret; i++) {
+		if (input->json)
+			ret = vftable_json(input->out, &pfs[i], &owners, &count);
+		else
+			vftable_lines(input->out, &pfs[i], &owners);
 	}
-	fprintf(input->out, "%-20s %-14s %-9s %-16s %5s %s\n", "VF", "BDF", "DEVICE", "DRIVER",
-		"GROUP", "DOMAIN");
-	for (size_t i = 0; i < n_pfs; i++)
-		print_lines(input, &pfs[i], owners);
-	return COMMAND_DONE;
+	if (input->json)
+		fputs("\n]\n", input->out);
+	json_object_put(owners_of);
+	problem_set(&problem, ret, "%s", strerror(-ret));
+	return ret ? command_fail(input, COMMAND_FAILED, &problem) : COMMAND_DONE;
 }
 
-static enum command_status list_one(const struct command_input *input)
+static enum command_status read_one(const struct command_input *input, const struct bdf *bdf)
 {
 	enum command_status status;
 	struct problem problem;
-	struct json_object *owners;
 	struct pci_pf pf;
-	struct bdf bdf;
 
-	if (bdf_parse(input->options[OPT_PF], &bdf)) {
+	if (pci_read_pf(&input->root, bdf, &pf, &problem))
+		return command_fail(input, COMMAND_FAILED, &problem);
+	status = print_vfs(input, &pf, 1);
+	pci_pf_release(&pf);
+	return status;
+}
+
+static enum command_status read_all(const struct command_input *input)
+{
+	struct pci_inventory inventory;
+	enum command_status status;
+	struct problem problem;
+
+	if (pci_read_all(&input->root, &inventory, &problem))
+		return command_fail(input, COMMAND_FAILED, &problem);
+	status = print_vfs(input, inventory.pfs, inventory.n_pfs);
+	pci_inventory_release(&inventory);
+	return status;
+}
+
+/* Without a daemon, or for a host that isn't its own, sysfs is read here. */
+enum command_status command_vf_list(const struct command_input *input)
+{
+	struct problem problem;
+	struct bdf bdf;
+	int ret;
+
+	if (input->options[OPT_PF] && bdf_parse(input->options[OPT_PF], &bdf)) {
 		problem_set(&problem, -EINVAL,
 			    "--pf %.40s: a PF is named by its BDF (0000:01:00.0)",
 			    input->options[OPT_PF]);
 		return command_fail(input, COMMAND_USAGE, &problem);
 	}
-	if (pci_read_pf(&input->root, &bdf, &pf, &problem))
-		return command_fail(input, COMMAND_FAILED, &problem);
-	owners = daemon_owners(input);
-	status = print_vfs(input, &pf, 1, owners);
-	json_object_put(owners);
-	pci_pf_release(&pf);
-	return status;
-}
-
-enum command_status command_vf_list(const struct command_input *input)
-{
-	struct json_object *owners;
-	struct pci_inventory inventory;
-	enum command_status status;
-	struct problem problem;
-
-	if (input->options[OPT_PF])
-		return list_one(input);
-	if (pci_read_all(&input->root, &inventory, &problem))
-		return command_fail(input, COMMAND_FAILED, &problem);
-	owners = daemon_owners(input);
-	status = print_vfs(input, inventory.pfs, inventory.n_pfs, owners);
-	json_object_put(owners);
-	pci_inventory_release(&inventory);
-	return status;
+	ret = strcmp(input->root.path, "/")
+		      ? -ENOTCONN
+		      : daemon_show_vfs(input, input->options[OPT_PF], &problem);
+	if (ret == -ENOTCONN)
+		return input->options[OPT_PF] ? read_one(input, &bdf) : read_all(input);
+	return ret ? command_fail(input, COMMAND_FAILED, &problem) : COMMAND_DONE;
 }
 
 static void show_lines(const struct command_input *input, const struct pci_pf *pf,

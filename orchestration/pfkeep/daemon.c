@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
 #include <json-c/json.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "orchestration/pfkeep/daemon.h"
 #include "pfkeep/cleanup.h"
@@ -58,4 +62,38 @@ struct json_object *daemon_owners(const struct command_input *input)
 		add_owner(owners, json_object_array_get_idx(list, i));
 	json_object_put(answer);
 	return owners;
+}
+
+static int copy(int fd, FILE *out, struct problem *problem)
+{
+	struct stat st;
+	void *text;
+
+	if (fstat(fd, &st))
+		return problem_set(problem, -errno, "pfkeepd's answer: %s", strerror(errno));
+	text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (text == MAP_FAILED)
+		return problem_set(problem, -errno, "pfkeepd's answer: %s", strerror(errno));
+	/* That it can't be written is said at the end, for all commands. */
+	fwrite(text, 1, (size_t)st.st_size, out);
+	munmap(text, (size_t)st.st_size);
+	return 0;
+}
+
+int daemon_show_vfs(const struct command_input *input, const char *pf, struct problem *problem)
+{
+	struct json_object *parameters = json_object_new_object();
+	CLEANUP(cleanup_close) int fd = -1;
+	CLEANUP(cleanup_close) int file = -1;
+	int ret;
+
+	if (wire_connect(input->socket, &fd, problem)) {
+		json_object_put(parameters);
+		return -ENOTCONN;
+	}
+	if (pf)
+		json_object_object_add(parameters, "pf", json_object_new_string(pf));
+	json_object_object_add(parameters, "json", json_object_new_boolean(input->json));
+	ret = wire_call_file(fd, "ShowVFs", parameters, &file, problem);
+	return ret ? ret : copy(file, input->out, problem);
 }

@@ -20,4 +20,7 @@ enum command_status daemon_call(const struct command_input *input, const char *m
  */
 struct json_object *daemon_owners(const struct command_input *input);
 
+/* Prints the table that pfkeepd keeps, of one PF or (NULL) all; -ENOTCONN: it doesn't answer. */
+int daemon_show_vfs(const struct command_input *input, const char *pf, struct problem *problem);
+
 #endif

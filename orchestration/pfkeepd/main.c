@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <libvirt/libvirt.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "orchestration/pfkeepd/events.h"
 #include "orchestration/pfkeepd/listener.h"
 #include "orchestration/pfkeepd/service.h"
+#include "orchestration/pfkeepd/uevents.h"
 #include "orchestration/pfkeepd/watcher.h"
 #include "pfkeep/cleanup.h"
 #include "pfkeep/doctor.h"
@@ -190,15 +192,49 @@ static void notify_ready(void)
 	sd_notify(0, "READY=1");
 }
 
+/* By whoever asks, too: what has happened by then is in the answer. */
+static void catch_up(void *data, struct vfcache *cache)
+{
+	uevents_drain(*(int *)data, cache);
+}
+
+static int on_uevent(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct core *core = data;
+
+	uevents_drain(fd, core->vfs);
+	return 0;
+}
+
+/* The kernel speaks of its own sysfs; what lies below another root nobody speaks of. */
+static int follow_host(sd_event *event, struct core *core, const struct options *options,
+		       struct problem *problem)
+{
+	static int fd = -1;
+	bool real = !strcmp(options->root, "/");
+	int ret;
+
+	ret = real ? uevents_open(&fd) : 0;
+	if (!ret)
+		ret = vfcache_new(core->root, real ? catch_up : NULL, &fd, &core->vfs);
+	if (!ret && real)
+		ret = sd_event_add_io(event, NULL, fd, EPOLLIN, on_uevent, core);
+	return ret < 0 ? problem_set(problem, ret, "the kernel's events: %s", strerror(-ret)) : 0;
+}
+
 static int serve(sd_event *event, struct service *service, const struct options *options,
 		 struct problem *problem)
 {
 	struct listener listener;
 	int ret;
 
-	ret = listener_open(&listener, event, service, options->socket, problem);
+	ret = follow_host(event, service->core, options, problem);
+	if (!ret)
+		ret = listener_open(&listener, event, service, options->socket, problem);
 	if (ret)
 		return ret;
+	/* The whole journal was parsed: give back what that took. */
+	malloc_trim(0);
 	/* Beside the loop, so that hooks are answered meanwhile. */
 	ret = watcher_start(service, notify_ready, problem);
 	if (!ret) {

@@ -8,6 +8,7 @@
 #include "orchestration/pfkeepd/metrics.h"
 #include "orchestration/pfkeepd/service.h"
 #include "pfkeep/cleanup.h"
+#include "pfkeep/vfcache.h"
 #include "pfkeep/view.h"
 
 static struct json_object *member(const struct service_call *call, const char *name)
@@ -163,6 +164,39 @@ static int run_list_vfs(struct service_call *call, struct problem *problem)
 	return ret;
 }
 
+/* The domain's name is kept until the next VF. */
+struct finder {
+	struct core *core;
+	struct record_vf vf;
+};
+
+static const char *find_owner(void *data, const struct bdf *pf, uint16_t index)
+{
+	struct finder *finder = data;
+	int ret;
+
+	pthread_mutex_lock(&finder->core->books);
+	ret = record_get_vf(finder->core->state, pf, index, &finder->vf);
+	pthread_mutex_unlock(&finder->core->books);
+	return ret || !*finder->vf.claim.uuid ? NULL : finder->vf.domain;
+}
+
+static int run_show_vfs(struct service_call *call, struct problem *problem)
+{
+	struct finder finder = { .core = call->core };
+	const struct vftable_owners owners = { find_owner, &finder };
+	bool json = false;
+	struct bdf pf;
+	int ret;
+
+	ret = get_flag(call, "json", &json, problem);
+	if (!ret && member(call, "pf"))
+		ret = get_pf(call, &pf, problem);
+	return ret ? ret
+		   : vfcache_open(call->core->vfs, member(call, "pf") ? &pf : NULL,
+				  json ? VFCACHE_JSON : VFCACHE_LINES, &owners, &call->fd, problem);
+}
+
 static int run_adopt(struct service_call *call, struct problem *problem)
 {
 	struct core_adopt how = { .image = NULL };
@@ -293,6 +327,7 @@ static int run_metrics(struct service_call *call, struct problem *problem)
 const struct service_method service_methods[] = {
 	{ "ListPFs", "", run_list_pfs, true },
 	{ "ListVFs", "", run_list_vfs, true },
+	{ "ShowVFs", "pf json ", run_show_vfs, true },
 	{ "Adopt", "pf vfs memory image domain ", run_adopt, false },
 	{ "Release", "pf force ", run_release, false },
 	{ "Restart", "pf ", run_restart, false },

@@ -10,6 +10,7 @@
 #include "orchestration/pfkeepd/events.h"
 #include "orchestration/pfkeepd/metrics.h"
 #include "orchestration/pfkeepd/service.h"
+#include "pfkeep/cleanup.h"
 #include "pfkeep/view.h"
 #include "pfkeep/virt.h"
 #include "pfkeep/wire.h"
@@ -169,9 +170,9 @@ static uint64_t now_ns(void)
 }
 
 static int run(struct service *service, const struct service_method *method, struct json_object *in,
-	       struct json_object **ret_reply)
+	       struct json_object **ret_reply, int *ret_fd)
 {
-	struct service_call call = { service->core, in, json_object_new_object() };
+	struct service_call call = { service->core, in, json_object_new_object(), -1 };
 	const char *unknown = unknown_parameter(method, in);
 	struct problem problem = { "" };
 	uint64_t start = now_ns();
@@ -184,20 +185,23 @@ static int run(struct service *service, const struct service_method *method, str
 	ret = method->quick ? method->run(&call, &problem)
 			    : operate(service, method, &call, &problem);
 	metrics_count((size_t)(method - service_methods), ret, now_ns() - start);
-	if (!ret)
+	if (!ret) {
+		*ret_fd = call.fd;
 		return reply_with(call.out, NULL, ret_reply);
+	}
 	json_object_put(call.out);
 	return refuse(WIRE_INTERFACE ".Failed", "message",
 		      *problem.text ? problem.text : strerror(-ret), ret_reply);
 }
 
 int service_answer(struct service *service, struct json_object *request,
-		   struct json_object **ret_reply)
+		   struct json_object **ret_reply, int *ret_fd)
 {
 	struct json_object *value = json_object_object_get(request, "method"), *in = NULL;
 	const size_t prefix = strlen(WIRE_INTERFACE);
 	const char *method;
 
+	*ret_fd = -1;
 	if (!json_object_is_type(value, json_type_string))
 		return refuse(VARLINK ".InvalidParameter", "parameter", "method", ret_reply);
 	method = json_object_get_string(value);
@@ -210,7 +214,7 @@ int service_answer(struct service *service, struct json_object *request,
 		return refuse(VARLINK ".InterfaceNotFound", "interface", method, ret_reply);
 	for (size_t i = 0; i < service_method_count; i++)
 		if (!strcmp(method + prefix + 1, service_methods[i].name))
-			return run(service, &service_methods[i], in, ret_reply);
+			return run(service, &service_methods[i], in, ret_reply, ret_fd);
 	return refuse(VARLINK ".MethodNotFound", "method", method, ret_reply);
 }
 
@@ -228,6 +232,7 @@ void service_serve(struct service *service, int fd)
 	struct json_object *request, *reply;
 
 	while (!wire_read(fd, &request)) {
+		CLEANUP(cleanup_close) int file = -1;
 		int ret;
 
 		if (wants_events(request)) {
@@ -235,11 +240,11 @@ void service_serve(struct service *service, int fd)
 			events_serve(fd);
 			return;
 		}
-		ret = service_answer(service, request, &reply);
+		ret = service_answer(service, request, &reply, &file);
 		json_object_put(request);
 		if (ret)
 			return;
-		ret = wire_write(fd, reply);
+		ret = wire_write_file(fd, reply, file);
 		json_object_put(reply);
 		if (ret)
 			return;

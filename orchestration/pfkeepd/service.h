@@ -23,6 +23,7 @@ struct service_call {
 	struct core *core;
 	struct json_object *in;	 /* may be NULL */
 	struct json_object *out; /* to be filled in */
+	int fd;			 /* goes with the answer; -1: none */
 };
 
 struct service_method {
@@ -42,9 +43,12 @@ extern const char service_interface[];
 
 /* Call with the lock held: libvirt's daemon may have been restarted since. */
 int service_need_libvirt(struct service *service, struct problem *problem);
-/* The answer to a message, an error of Varlink or ours included; -ENOMEM. */
+/*
+ * The answer to a message, an error of Varlink or ours included; -ENOMEM. And the
+ * file that goes with it, or -1; the caller's to close.
+ */
 int service_answer(struct service *service, struct json_object *request,
-		   struct json_object **ret_reply);
+		   struct json_object **ret_reply, int *ret_fd);
 /* Serve a connection until the other end hangs up or breaks the protocol. */
 void service_serve(struct service *service, int fd);
 

@@ -17,6 +17,7 @@
 #include "pfkeep/root.h"
 #include "pfkeep/stages.h"
 #include "pfkeep/state.h"
+#include "pfkeep/vfcache.h"
 
 struct core_config {
 	const char *vm_type;  /* of libvirt: "kvm" */
@@ -41,6 +42,7 @@ struct core {
 	struct state *state;
 	virConnectPtr conn;
 	struct owner_table *owners;
+	struct vfcache *vfs; /* told of new owners; may be NULL */
 	struct core_unmet *unmet;
 	bool first; /* since the host has booted */
 	/*

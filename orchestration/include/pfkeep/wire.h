@@ -24,6 +24,8 @@
  */
 int wire_read(int fd, struct json_object **ret_message);
 int wire_write(int fd, struct json_object *message);
+/* With an open file; -1: none. */
+int wire_write_file(int fd, struct json_object *message, int file);
 
 int wire_connect(const char *path, int *ret_fd, struct problem *problem);
 /*
@@ -33,6 +35,10 @@ int wire_connect(const char *path, int *ret_fd, struct problem *problem);
  */
 int wire_call(int fd, const char *method, struct json_object *parameters,
 	      struct json_object **ret_parameters, struct problem *problem);
+
+/* The same of a method whose answer comes with an open file. */
+int wire_call_file(int fd, const char *method, struct json_object *parameters, int *ret_file,
+		   struct problem *problem);
 
 /* Answers of a method that goes on answering ("more"). The connection is the caller's. */
 struct wire_stream {
