@@ -6,6 +6,7 @@ BENCH_SCENARIOS := bare_kexec_floor host_owned_pf_baseline stock_kexec_loses_vfs
 
 .PHONY: bench
 ## bench: run what measures, and print the figures as a table (root)
-bench: $(BUILD)/bench/table $(BUILD)/bench/vfio_config_bench
+bench: $(addprefix $(BUILD)/bench/,orch_scale table vfio_config_bench)
+	$(Q)$(BUILD)/bench/orch_scale
 	$(Q)$(MAKE) --no-print-directory check-lab SCENARIO='$(BENCH_SCENARIOS)'
 	$(Q)$(BUILD)/bench/table
