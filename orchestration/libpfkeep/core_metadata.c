@@ -222,15 +222,32 @@ static int settle_domain(struct core *core, const char *uuid, struct problem *pr
 	return ret;
 }
 
-int core_settle_domain(struct core *core, const char *uuid, struct problem *problem)
+static int settle_and_note(struct core *core, const char *uuid, bool *ret_news,
+			   struct problem *problem)
 {
 	struct problem why = { "" };
 	int ret = settle_domain(core, uuid, &why);
 
 	if (ret && !*why.text)
 		problem_set(&why, ret, "%s", strerror(-ret));
-	core_set_unmet(core, uuid, ret ? why.text : NULL);
+	*ret_news = core_set_unmet(core, uuid, ret ? why.text : NULL);
 	return ret ? problem_set(problem, ret, "domain %s: %s", uuid, why.text) : 0;
+}
+
+int core_settle_domain(struct core *core, const char *uuid, struct problem *problem)
+{
+	bool news;
+
+	return settle_and_note(core, uuid, &news, problem);
+}
+
+void core_settle_and_tell(struct core *core, const char *uuid, core_report report, void *data)
+{
+	struct problem why;
+	bool news;
+
+	if (settle_and_note(core, uuid, &news, &why) && news)
+		report(data, &why);
 }
 
 struct uuids {
@@ -284,12 +301,8 @@ int core_settle_all(struct core *core, core_report report, void *data, struct pr
 	ret = record_each(core->state, NULL, collect_owner, &uuids, problem);
 	if (!ret)
 		ret = collect_defined(core, &uuids, problem);
-	for (size_t i = 0; i < uuids.n && !ret; i++) {
-		struct problem why;
-
-		if (core_settle_domain(core, uuids.all[i], &why))
-			report(data, &why);
-	}
+	for (size_t i = 0; i < uuids.n && !ret; i++)
+		core_settle_and_tell(core, uuids.all[i], report, data);
 	free(uuids.all);
 	return ret;
 }
@@ -302,11 +315,7 @@ void core_settle_unmet(struct core *core, core_report report, void *data)
 	for (const struct core_unmet *one = core->unmet; one; one = one->next)
 		append(&uuids, one->uuid);
 	pthread_mutex_unlock(&core->books);
-	for (size_t i = 0; i < uuids.n; i++) {
-		struct problem why;
-
-		if (core_settle_domain(core, uuids.all[i], &why))
-			report(data, &why);
-	}
+	for (size_t i = 0; i < uuids.n; i++)
+		core_settle_and_tell(core, uuids.all[i], report, data);
 	free(uuids.all);
 }

@@ -198,6 +198,25 @@ static void what_cant_be_met_is_said_at_the_start_and_met_later(void **state)
 	assert_int_equal(bed_may_start("sql"), 0);
 }
 
+static void what_cant_be_met_is_told_once(void **state)
+{
+	define_web(LIST(WANT("")));
+	for (int i = 0; i < 3; i++)
+		core_settle_and_tell(&bed.core, BED_WEB, bed_report, NULL);
+	assert_int_equal(bed.reports, 1);
+	core_settle_unmet(&bed.core, bed_report, NULL);
+	assert_int_equal(bed.reports, 1);
+	/* Another reason is news, and so is the first one after it. */
+	bed_must_adopt(1);
+	bed.guest.ip_status = 2;
+	core_settle_unmet(&bed.core, bed_report, NULL);
+	assert_int_equal(bed.reports, 1);
+	define_web(LIST(WANT("vlan='7'")));
+	core_settle_and_tell(&bed.core, BED_WEB, bed_report, NULL);
+	core_settle_unmet(&bed.core, bed_report, NULL);
+	assert_int_equal(bed.reports, 2);
+}
+
 static void settings_that_are_refused_leave_the_vf_free(void **state)
 {
 	bed_must_adopt(3);
@@ -289,6 +308,7 @@ int main(void)
 		T(what_it_asks_for_can_change),
 		T(a_vf_that_was_assigned_by_hand_serves_the_metadata),
 		T(what_cant_be_met_is_said_at_the_start_and_met_later),
+		T(what_cant_be_met_is_told_once),
 		T(settings_that_are_refused_leave_the_vf_free),
 		T(without_its_pf_vm_a_vf_isnt_given_and_no_tenant_starts),
 		T(an_agent_that_comes_back_gets_the_settings_again),

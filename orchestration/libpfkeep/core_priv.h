@@ -56,8 +56,8 @@ int core_apply_vf(struct core *core, const struct bdf *pf, uint16_t index,
 		  const struct vfconf *conf, struct problem *problem);
 void core_set_ready(struct core *core, const struct bdf *pf, bool ready);
 int core_need_ready(const struct core *core, const struct bdf *pf, struct problem *problem);
-/* why NULL: it has all. */
-void core_set_unmet(struct core *core, const char *uuid, const char *why);
+/* why NULL: it has all. Returns whether it is another reason than before. */
+bool core_set_unmet(struct core *core, const char *uuid, const char *why);
 /* NULL if nothing is known; call with the books locked. */
 const char *core_why_unmet(struct core *core, const char *uuid);
 void core_free_unmet(struct core *core);

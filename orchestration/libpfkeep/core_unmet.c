@@ -23,12 +23,14 @@ static void drop(struct core_unmet **at)
 	free(one);
 }
 
-void core_set_unmet(struct core *core, const char *uuid, const char *why)
+bool core_set_unmet(struct core *core, const char *uuid, const char *why)
 {
 	struct core_unmet **at;
+	bool news;
 
 	pthread_mutex_lock(&core->books);
 	at = find(core, uuid);
+	news = why && (!*at || strcmp((*at)->why.text, why));
 	if (!why && *at)
 		drop(at);
 	if (why && !*at) {
@@ -40,6 +42,7 @@ void core_set_unmet(struct core *core, const char *uuid, const char *why)
 	if (why && *at)
 		snprintf((*at)->why.text, sizeof((*at)->why.text), "%s", why);
 	pthread_mutex_unlock(&core->books);
+	return news;
 }
 
 const char *core_why_unmet(struct core *core, const char *uuid)

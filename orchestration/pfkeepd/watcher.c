@@ -158,10 +158,11 @@ static int attend_pfvm(struct core *core, const struct record_pf *pf, enum kind 
 	return kind == AGENT_UP ? core_refresh_pf(core, &pf->bdf, problem) : 0;
 }
 
-static int attend_tenant(struct core *core, const char *uuid, enum kind kind,
-			 struct problem *problem)
+static int attend_tenant(struct service *service, const char *uuid, enum kind kind)
 {
-	return kind == DEFINED || kind == STOPPED ? core_settle_domain(core, uuid, problem) : 0;
+	if (kind == DEFINED || kind == STOPPED)
+		core_settle_and_tell(service->core, uuid, service->report, NULL);
+	return 0;
 }
 
 static int attend(struct service *service, const struct happening *happening,
@@ -178,7 +179,7 @@ static int attend(struct service *service, const struct happening *happening,
 	ret = service_need_libvirt(service, problem);
 	if (!ret)
 		ret = core_find_pfvm(core, happening->uuid, &pf)
-			      ? attend_tenant(core, happening->uuid, happening->kind, problem)
+			      ? attend_tenant(service, happening->uuid, happening->kind)
 			      : attend_pfvm(core, &pf, happening->kind, problem);
 	if (!ret && happening->kind != DEFINED)
 		core_settle_unmet(core, service->report, NULL);

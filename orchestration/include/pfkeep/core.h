@@ -128,6 +128,8 @@ int core_recover(struct core *core, core_report report, void *data, struct probl
  * asks for, and gives back what it doesn't ask for any more (once it is off).
  */
 int core_settle_domain(struct core *core, const char *uuid, struct problem *problem);
+/* Why it couldn't have all is told once, until the reason is another. */
+void core_settle_and_tell(struct core *core, const char *uuid, core_report report, void *data);
 int core_settle_all(struct core *core, core_report report, void *data, struct problem *problem);
 /* Those that couldn't have what they ask for, when it may be there now. */
 void core_settle_unmet(struct core *core, core_report report, void *data);
