@@ -19,7 +19,7 @@ $(eval $(call unit_test,orch_state,$(L)/state_test.c $(ORCH_NAMES) $(ORCH_STATE)
 $(eval $(call unit_test,orch_state_crash,$(L)/state_crash_test.c $(ORCH_NAMES) $(ORCH_STATE),json-c,\
 	$(addprefix -Wl$(comma)--wrap=,write fsync fdatasync ftruncate renameat unlinkat)))
 
-ORCH_DOCTOR := $(addprefix $(L)/,doctor.c doctor_host.c doctor_pf.c doctor_soft.c run.c)
+ORCH_DOCTOR := $(addprefix $(L)/,doctor.c doctor_apparmor.c doctor_host.c doctor_pf.c doctor_soft.c run.c)
 
 $(eval $(call unit_test,orch_doctor,$(L)/doctor_test.c $(ORCH_TESTING) $(ORCH_NAMES) $(ORCH_PCI) \
 	$(ORCH_DOCTOR),libpci libvirt))
@@ -104,6 +104,8 @@ $(eval $(call install,pfkeep,link,$(SBINDIR)/pfkeep-hook,/etc/libvirt/hooks/qemu
 $(eval $(call install,pfkeep,conf,$(O)/systemd/pfkeepd.conf,/etc/pfkeep/pfkeepd.conf))
 $(eval $(call install,pfkeep,644,$(O)/systemd/pfkeepd.service,$(LIBDIR)/systemd/system/pfkeepd.service))
 $(eval $(call install,pfkeep,644,$(O)/systemd/modules-load.conf,$(LIBDIR)/modules-load.d/pfkeep.conf))
+# Among what each domain's profile includes; see doctor_apparmor.c.
+$(eval $(call install,pfkeep,conf,$(O)/apparmor/libvirt-qemu,/etc/apparmor.d/abstractions/libvirt-qemu.d/pfkeep))
 $(eval $(call install,pfkeep,644,$(O)/completion/pfkeep.bash,$(SHAREDIR)/bash-completion/completions/pfkeep))
 $(eval $(call install,pfkeep,644,$(O)/man/pfkeep.1,$(SHAREDIR)/man/man1/pfkeep.1))
 $(eval $(call install,pfkeep,644,$(O)/man/pfkeep-domain.7,$(SHAREDIR)/man/man7/pfkeep-domain.7))

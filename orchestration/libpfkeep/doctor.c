@@ -12,11 +12,17 @@ static const struct check {
 	const char *name;
 	void (*run)(struct doctor *d);
 } checks[] = {
-	{ "iommu", doctor_iommu },     { "interrupt-remapping", doctor_remapping },
-	{ "kvm", doctor_kvm },	       { "pf", doctor_pfs },
-	{ "module", doctor_module },   { "qemu", doctor_qemu },
-	{ "libvirt", doctor_libvirt }, { "memory-lock", doctor_memlock },
-	{ "kexec", doctor_kexec },     { "live-update", doctor_luo },
+	{ "iommu", doctor_iommu },
+	{ "interrupt-remapping", doctor_remapping },
+	{ "kvm", doctor_kvm },
+	{ "pf", doctor_pfs },
+	{ "module", doctor_module },
+	{ "qemu", doctor_qemu },
+	{ "libvirt", doctor_libvirt },
+	{ "apparmor", doctor_apparmor },
+	{ "memory-lock", doctor_memlock },
+	{ "kexec", doctor_kexec },
+	{ "live-update", doctor_luo },
 };
 
 const char *doctor_level_name(enum doctor_level level)

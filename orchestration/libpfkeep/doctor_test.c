@@ -110,10 +110,12 @@ static void expect(const char *check, enum doctor_level level, const char *words
 
 static void a_ready_host_has_nothing_to_mend(void **state)
 {
-	static const char *const all[] = {
-		"iommu",   "interrupt-remapping", "kvm",   "pf",	 "module", "qemu",
-		"libvirt", "memory-lock",	  "kexec", "live-update"
-	};
+	static const char *const all[] = { "iommu",	  "interrupt-remapping",
+					   "kvm",	  "pf",
+					   "module",	  "qemu",
+					   "libvirt",	  "apparmor",
+					   "memory-lock", "kexec",
+					   "live-update" };
 	struct doctor_report report = examine(&pf_bdf, 1);
 
 	assert_int_equal(report.worst, DOCTOR_OK);
@@ -192,6 +194,65 @@ static void a_libvirt_without_the_right_to_raise_limits_blocks(void **state)
 	expect("memory-lock", DOCTOR_WARNING, "doesn't run");
 	fakehost_file(&host, "run/virtqemud.pid", "712\n");
 	expect("memory-lock", DOCTOR_BLOCKER, "CAP_SYS_RESOURCE");
+}
+
+/* As Debian 13 has it. */
+static void confine(void)
+{
+	fakehost_file(&host, "sys/module/apparmor/parameters/enabled", "Y\n");
+	fakehost_file(&host, "etc/apparmor.d/abstractions/libvirt-qemu",
+		      "  include if exists <abstractions/libvirt-qemu.d>\n"
+		      "  include if exists <local/abstractions/libvirt-qemu>\n");
+	fakehost_file(&host, "etc/apparmor.d/usr.sbin.libvirtd", "");
+}
+
+/* The worst that this check finds, whatever others find. */
+static enum doctor_level apparmor_says(const char *words)
+{
+	struct doctor_report report = examine(&pf_bdf, 1);
+	enum doctor_level worst = DOCTOR_OK;
+	unsigned int hits = 0;
+
+	for (size_t i = 0; i < report.n; i++) {
+		if (strcmp(report.findings[i].check, "apparmor"))
+			continue;
+		hits += strstr(report.findings[i].text, words) != NULL;
+		if (report.findings[i].level > worst)
+			worst = report.findings[i].level;
+	}
+	assert_int_equal(hits, 1);
+	doctor_release(&report);
+	return worst;
+}
+
+#define MAY_READ "etc/apparmor.d/abstractions/libvirt-qemu.d/pfkeep"
+
+static void an_apparmor_that_keeps_domains_from_tokens_blocks(void **state)
+{
+	assert_int_equal(apparmor_says("doesn't confine"), DOCTOR_OK);
+	confine();
+	fakehost_file(&host, "etc/apparmor.d/local/usr.sbin.libvirtd", DOCTOR_QEMU " PUx,\n");
+	expect("apparmor", DOCTOR_BLOCKER, "keeps domains from their tokens");
+	fakehost_file(&host, MAY_READ, "  owner /run/pfkeep/tokens/*.qemu r,\n");
+	assert_int_equal(apparmor_says("lets domains read their tokens"), DOCTOR_OK);
+	/* Debian 12: nothing includes what was installed. */
+	fakehost_file(&host, "etc/apparmor.d/abstractions/libvirt-qemu",
+		      "  include if exists <local/abstractions/libvirt-qemu>\n");
+	expect("apparmor", DOCTOR_BLOCKER, "keeps domains from their tokens");
+	fakehost_file(&host, "etc/apparmor.d/local/abstractions/libvirt-qemu",
+		      "include <abstractions/libvirt-qemu.d/pfkeep>\n");
+	assert_int_equal(apparmor_says("lets domains read their tokens"), DOCTOR_OK);
+}
+
+static void an_apparmor_that_keeps_libvirtd_from_our_qemu_blocks(void **state)
+{
+	confine();
+	fakehost_file(&host, MAY_READ, "  owner /run/pfkeep/tokens/*.qemu r,\n");
+	expect("apparmor", DOCTOR_BLOCKER, "keeps libvirtd from starting " DOCTOR_QEMU);
+	/* As the package has it: all of /usr/bin may be started. */
+	fakehost_remove(&host, DOCTOR_QEMU + 1);
+	fakehost_link(&host, DOCTOR_QEMU + 1, "/usr/bin/pfkeep-qemu-system-x86_64");
+	assert_int_equal(apparmor_says("lets domains read their tokens"), DOCTOR_OK);
 }
 
 static void what_live_update_lacks_is_a_warning(void **state)
@@ -338,6 +399,8 @@ int main(void)
 		T(no_module_for_this_kernel_blocks),
 		T(a_qemu_that_isnt_ours_blocks),
 		T(a_libvirt_without_the_right_to_raise_limits_blocks),
+		T(an_apparmor_that_keeps_domains_from_tokens_blocks),
+		T(an_apparmor_that_keeps_libvirtd_from_our_qemu_blocks),
 		T(what_live_update_lacks_is_a_warning),
 		T(a_pf_that_carries_the_default_route_blocks),
 		T(other_routes_and_interfaces_of_like_name_dont_block),
