@@ -3,12 +3,14 @@
 # `install` of mk/rules.mk; a package holds what was named for it.
 
 INSTALL_PACKAGES := pfkeep pfkeep-dkms pfkeep-image
+# A package only: it takes root and minutes to build.
+DEB_PACKAGES     := $(INSTALL_PACKAGES) pfkeep-qemu
 VERSION          := $(shell sed -n '1s/.*(\(.*\)).*/\1/p' packaging/changelog)
 DEB_ARCH         := $(shell dpkg --print-architecture 2>/dev/null)
 # Kept apart so that a package has no file of another one.
 STAGES           := $(BUILD)/packages/stage
 
-.PHONY: install packages $(INSTALL_PACKAGES:%=install-%)
+.PHONY: install packages $(DEB_PACKAGES:%=install-%)
 
 # The unit names programs by the place that they have in Debian's packages.
 install_file = install -D -m $(1) $(2) $(DESTDIR)$(3)$(if $(filter %.service,$(2)), && \
@@ -31,7 +33,7 @@ define install_package
 install-$(1): $(INSTALL_FILES_$(1))
 	$$(foreach e,$$(INSTALL_$(1)),$$(Q)$$(call install_entry,$$(e))$$(newline))
 endef
-$(foreach p,$(INSTALL_PACKAGES),$(eval $(call install_package,$(p))))
+$(foreach p,$(DEB_PACKAGES),$(eval $(call install_package,$(p))))
 
 ## install: programs, unit, hook, manual, module sources (DESTDIR, PREFIX=/usr/local)
 install: $(INSTALL_PACKAGES:%=install-%)
@@ -46,10 +48,10 @@ $(call deb,$(1)): $(INSTALL_FILES_$(1)) $(wildcard packaging/$(1).*) packaging/c
 	$$(Q)$$(MAKE) -s --no-print-directory install-$(1) PREFIX=/usr DESTDIR=$(abspath $(STAGES)/$(1))
 	$$(Q)packaging/build $(1) $(STAGES)/$(1) $$@
 endef
-$(foreach p,$(INSTALL_PACKAGES),$(eval $(call package,$(p))))
+$(foreach p,$(DEB_PACKAGES),$(eval $(call package,$(p))))
 
-## packages: Debian packages, into build/packages
-packages: $(foreach p,$(INSTALL_PACKAGES),$(call deb,$(p)))
+## packages: Debian packages, into build/packages (root, for QEMU's)
+packages: $(foreach p,$(DEB_PACKAGES),$(call deb,$(p)))
 
 # What the lab host installs: a name without a version, for the lab's payload.
 $(BUILD)/lab/pfkeep.deb: $(call deb,pfkeep)
