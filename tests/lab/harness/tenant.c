@@ -62,7 +62,7 @@ static const char wait_script[] = GUEST_PROBE
 	"cd " CONSOLES_DIR "\n"
 	"timeout $limit tail -n +1 -F $vm.log 2>/dev/null | grep -a -m1 \"$mark\" && exit\n"
 	"echo \"$vm: no '$mark' in $limit s; its console ends:\" >&2\n"
-	"tail -n 30 $vm.log >&2; virsh list --all >&2; systemctl --failed --no-legend >&2\n"
+	"tail -n 30 $vm.log >&2 || :; virsh list --all >&2; systemctl --failed --no-legend >&2\n"
 	"probe $vm; exit 1\n";
 
 char *tenant_wait(struct lab *lab, const struct tenant *tenant, unsigned int timeout_s,
