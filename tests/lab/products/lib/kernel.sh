@@ -14,7 +14,7 @@
 
 series_dir=$TREE/host-vfio-sriov/patches/linux-7.3
 # How many files a build makes, for the bar.
-kernel_files=2900
+kernel_files=2220
 
 unpack_source()
 {
@@ -56,9 +56,11 @@ configure()
 }
 
 # Host names and dates would make each build another one, and miss the compiler cache.
+# The build writes each object's dependencies anyway: with them, the cache need not
+# preprocess every file first, a quarter of a cold build.
 kmake()
 {
-	inside KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=pfkeep KBUILD_BUILD_HOST=lab \
+	inside CCACHE_DEPEND=1 KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=pfkeep KBUILD_BUILD_HOST=lab \
 		make -C /build/linux CC="ccache gcc" HOSTCC="ccache gcc" "$@"
 }
 
