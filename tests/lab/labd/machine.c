@@ -78,10 +78,11 @@ static void add_board(struct argv *argv, const struct machine *m)
 
 static void add_kernel(struct argv *argv, const struct machine *m)
 {
-	char tsc[40] = "";
+	char tsc[60] = "";
 
+	/* Each CPU is a package of its own: Linux would take their TSCs for unsynchronized. */
 	if (m->tsc_khz)
-		snprintf(tsc, sizeof(tsc), " tsc_early_khz=%u", m->tsc_khz);
+		snprintf(tsc, sizeof(tsc), " tsc_early_khz=%u tsc=reliable", m->tsc_khz);
 	add(argv, "-kernel");
 	add(argv, "%s", m->kernel);
 	add(argv, "-initrd");
