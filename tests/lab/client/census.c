@@ -61,11 +61,30 @@ static void read_slabs(struct census *census)
 	fclose(f);
 }
 
-/* All that is neither free nor a file's, a program's or a cache that can shrink. */
+/* Free pages that the CPUs keep in lists of their own: MemFree doesn't count them. */
+static unsigned long read_pages_on_cpu_lists(void)
+{
+	FILE *f = fopen("/proc/zoneinfo", "re");
+	unsigned long total = 0, pages;
+	char line[256];
+
+	REQUIRE(f, "/proc/zoneinfo");
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, " count: %lu", &pages) == 1)
+			total += pages;
+	fclose(f);
+	return total * PAGE_KIB;
+}
+
+/*
+ * All that is neither free nor a file's, a process's (udev's workers come and go
+ * with the VFs) or a cache that can shrink.
+ */
 static unsigned long read_kernel_memory(void)
 {
-	static const char *const others[] = { "MemFree:",    "Buffers:",   "Cached:",
-					      "SwapCached:", "AnonPages:", "SReclaimable:" };
+	static const char *const others[] = { "MemFree:",     "Buffers:",   "Cached:",
+					      "SwapCached:",  "AnonPages:", "SReclaimable:",
+					      "KernelStack:", "PageTables:" };
 	FILE *f = fopen("/proc/meminfo", "re");
 	unsigned long total = 0, kib;
 	char line[128], key[32];
@@ -81,7 +100,7 @@ static unsigned long read_kernel_memory(void)
 				total -= kib;
 	}
 	fclose(f);
-	return total;
+	return total - read_pages_on_cpu_lists();
 }
 
 void census_take(struct census *ret_census)
