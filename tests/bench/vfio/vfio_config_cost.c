@@ -20,7 +20,7 @@ static struct bench figures;
 
 static int setup(void **state)
 {
-	static const char *const pfs[] = { "igb", "igb", "nvme", NULL };
+	static const char *const pfs[] = { "igb", "igb", "nvme-127", NULL };
 
 	figures = bench_open();
 	return lab_up(&lab, &(struct lab_options){ .kernel = "pfkeep", .pfs = pfs });
@@ -94,7 +94,7 @@ static void making_igb_vfs_costs_nothing(void **state)
 
 static void making_nvme_vfs_costs_nothing(void **state)
 {
-	make(PF_NVME, "32");
+	make(PF_NVME, "32 127");
 }
 
 int main(void)

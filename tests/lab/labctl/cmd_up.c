@@ -60,14 +60,14 @@ static int run(const struct command *command, int argc, char **argv)
 
 const struct command cmd_up = {
 	"up",
-	"[--name N] [--kernel K] [--pf igb|nvme|virtio-net]... [--ram GIB] [--cpus N] "
+	"[--name N] [--kernel K] [--pf igb|nvme|nvme-127|virtio-net]... [--ram GIB] [--cpus N] "
 	"[--timeout S] [--append ARGS]",
 	"Starts a lab: a lab host with emulated SR-IOV devices, each PF behind a root\n"
 	"port of its own. Returns when the lab host's libvirt answers.\n\n"
 	"  --name N       the lab's name (lab)\n"
 	"  --kernel K     the lab host's kernel: pfkeep (default), stock, stock-6.12, or debug,\n"
 	"                 whose reports of its own faults soak tests look for\n"
-	"  --pf DEVICE    a PF: igb (7 VFs), nvme (32 VFs), virtio-net (7 VFs); up to 6\n"
+	"  --pf DEVICE    a PF: igb (7 VFs), nvme (32 VFs), nvme-127, virtio-net (7 VFs); up to 6\n"
 	"  --ram GIB      the lab host's memory (4)\n"
 	"  --cpus N       the lab host's CPUs (4): more than all of its VMs have\n"
 	"  --timeout S    give up when it isn't ready by then (300)\n"

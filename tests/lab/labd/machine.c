@@ -161,9 +161,9 @@ static void add_igb(struct argv *argv, unsigned int pf)
 	add(argv, "igb,id=pf%u,bus=rp%u,addr=0,netdev=wire%u,mac=%s", pf, pf, pf, mac);
 }
 
-static void add_nvme(struct argv *argv, unsigned int pf)
+static void add_nvme_with(struct argv *argv, unsigned int pf, unsigned int vfs)
 {
-	unsigned int vq = MACHINE_NVME_VFS * NVME_VF_QUEUES;
+	unsigned int vq = vfs * NVME_VF_QUEUES;
 
 	add(argv, "-device");
 	add(argv, "nvme-subsys,id=subsys%u,nqn=lab%u", pf, pf);
@@ -171,7 +171,7 @@ static void add_nvme(struct argv *argv, unsigned int pf)
 	add(argv,
 	    "nvme,id=pf%u,bus=rp%u,addr=0,serial=lab-nvme-%u,subsys=subsys%u,max_ioqpairs=%u,"
 	    "msix_qsize=%u,sriov_max_vfs=%u,sriov_vq_flexible=%u,sriov_vi_flexible=%u",
-	    pf, pf, pf, pf, vq + NVME_PF_QUEUES, vq + NVME_PF_QUEUES + 1, MACHINE_NVME_VFS, vq, vq);
+	    pf, pf, pf, pf, vq + NVME_PF_QUEUES, vq + NVME_PF_QUEUES + 1, vfs, vq, vq);
 	for (unsigned int ns = 1; ns <= MACHINE_NVME_NS; ns++) {
 		add(argv, "-drive");
 		add(argv,
@@ -183,6 +183,16 @@ static void add_nvme(struct argv *argv, unsigned int pf)
 		add(argv, "nvme-ns,drive=pf%u-ns%u,nsid=%u,bus=pf%u%s", pf, ns, ns, pf,
 		    ns == 1 ? ",shared=off" : ",detached=on");
 	}
+}
+
+static void add_nvme(struct argv *argv, unsigned int pf)
+{
+	add_nvme_with(argv, pf, MACHINE_NVME_VFS);
+}
+
+static void add_nvme_127(struct argv *argv, unsigned int pf)
+{
+	add_nvme_with(argv, pf, MACHINE_NVME_MOST_VFS);
 }
 
 /*
@@ -219,6 +229,7 @@ static void add_virtio_net(struct argv *argv, unsigned int pf)
 static void (*const add_pf[])(struct argv *argv, unsigned int pf) = {
 	[LAB_PF_IGB] = add_igb,
 	[LAB_PF_NVME] = add_nvme,
+	[LAB_PF_NVME_127] = add_nvme_127,
 	[LAB_PF_VIRTIO_NET] = add_virtio_net,
 };
 

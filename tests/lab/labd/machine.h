@@ -8,11 +8,12 @@
 #include "tests/lab/agent/proto.h"
 #include "tests/lab/lib/spec.h"
 
-#define MACHINE_IGB_VFS	   7 /* what an 82576 has */
-#define MACHINE_NVME_VFS   32
-#define MACHINE_NVME_NS	   4
-#define MACHINE_NVME_MIB   256 /* a namespace */
-#define MACHINE_VIRTIO_VFS 7
+#define MACHINE_IGB_VFS	      7 /* what an 82576 has */
+#define MACHINE_NVME_VFS      32
+#define MACHINE_NVME_MOST_VFS 127 /* as the emulation has them at most */
+#define MACHINE_NVME_NS	      4
+#define MACHINE_NVME_MIB      256 /* a namespace */
+#define MACHINE_VIRTIO_VFS    7
 /* Where QEMU, in a root of its own, sees the run's directory. */
 #define MACHINE_RUN "/run/lab"
 

@@ -142,6 +142,17 @@ static void nvme_offers_at_least_32_vfs_and_namespaces_to_hand_out(void **state)
 	machine_argv_free(argv);
 }
 
+static void nvme_127_offers_127_vfs_with_queues_for_each(void **state)
+{
+	struct lab_spec spec = spec_with(1, LAB_PF_NVME_127);
+	char **argv = build(&spec, false, 0);
+
+	assert_int_equal(count(argv, "-device", "sriov_max_vfs=127,"), 1);
+	assert_int_equal(count(argv, "-device", "sriov_vq_flexible=381,"), 1);
+	assert_int_equal(count(argv, "-device", "detached=on"), MACHINE_NVME_NS - 1);
+	machine_argv_free(argv);
+}
+
 static void virtio_vfs_come_before_their_pf(void **state)
 {
 	struct lab_spec spec = spec_with(1, LAB_PF_VIRTIO_NET);
@@ -198,6 +209,7 @@ int main(void)
 		cmocka_unit_test(each_pf_has_a_root_port_of_its_own),
 		cmocka_unit_test(two_pfs_of_a_kind_share_nothing),
 		cmocka_unit_test(nvme_offers_at_least_32_vfs_and_namespaces_to_hand_out),
+		cmocka_unit_test(nvme_127_offers_127_vfs_with_queues_for_each),
 		cmocka_unit_test(virtio_vfs_come_before_their_pf),
 		cmocka_unit_test(only_the_root_disk_is_written_to_and_forgets),
 		cmocka_unit_test(every_channel_is_an_inherited_descriptor),

@@ -113,7 +113,7 @@ static int start_disks(struct labd *labd, struct lab_error *ret_error)
 	int err = 0;
 
 	for (unsigned int pf = 0; pf < labd->spec.n_pfs; pf++) {
-		if (labd->spec.pfs[pf] != LAB_PF_NVME)
+		if (lab_pf_has_wire(labd->spec.pfs[pf]))
 			continue;
 		for (unsigned int ns = 1; !err && ns <= MACHINE_NVME_NS; ns++) {
 			snprintf(name, sizeof(name), "nvme.%u.%u.img", pf, ns);

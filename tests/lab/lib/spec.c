@@ -18,6 +18,7 @@ static const char *const kernels[] = { "pfkeep", "debug", "stock", "stock-6.12" 
 static const char *const pf_names[] = {
 	[LAB_PF_IGB] = "igb",
 	[LAB_PF_NVME] = "nvme",
+	[LAB_PF_NVME_127] = "nvme-127",
 	[LAB_PF_VIRTIO_NET] = "virtio-net",
 };
 
@@ -37,7 +38,7 @@ const char *lab_pf_name(enum lab_pf pf)
 
 bool lab_pf_has_wire(enum lab_pf pf)
 {
-	return pf != LAB_PF_NVME;
+	return pf != LAB_PF_NVME && pf != LAB_PF_NVME_127;
 }
 
 int lab_pf_parse(const char *text, enum lab_pf *ret_pf)
@@ -122,7 +123,8 @@ static int add_pf(struct lab_spec *spec, const char *value, struct lab_error *re
 		return -EINVAL;
 	}
 	if (lab_pf_parse(value, &spec->pfs[spec->n_pfs]) < 0) {
-		lab_error_set(ret_error, "--pf %.40s: unknown device (igb, nvme or virtio-net)",
+		lab_error_set(ret_error,
+			      "--pf %.40s: unknown device (igb, nvme, nvme-127 or virtio-net)",
 			      value);
 		return -EINVAL;
 	}

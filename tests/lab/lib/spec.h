@@ -12,6 +12,7 @@
 enum lab_pf {
 	LAB_PF_IGB,
 	LAB_PF_NVME,
+	LAB_PF_NVME_127, /* with as many VFs as its emulation has */
 	LAB_PF_VIRTIO_NET,
 };
 
