@@ -168,15 +168,12 @@ static void a_vf_has_no_features_of_a_pf(const struct context *c)
 	struct device vf;
 	struct pf pf;
 
-	client_fresh(c);
-	client_open_pf(c, &pf);
-	client_enable(c, &pf, 1);
+	client_open_with_vfs(c, &pf, 2);
 	client_hold(c, 0, &vf);
 	expect(&vf, probe | VFIO_DEVICE_FEATURE_SRIOV_INFO, NULL, 0, -ENOTTY, "info of a VF");
 	expect(&vf, probe | VFIO_DEVICE_FEATURE_SRIOV_HELD, NULL, 0, -ENOTTY, "held of a VF");
 	expect(&vf, probe | VFIO_DEVICE_FEATURE_PCI_KEEP_ALIVE, NULL, 0, 0, "keep-alive of a VF");
 	device_close(&vf);
-	client_set_ctrl(&pf, 0);
 	device_close(&pf.dev);
 }
 

@@ -16,8 +16,8 @@
 #include "host-vfio-sriov/sriov_cap.h"
 #include "tests/lab/client/client.h"
 
-/* The PF bound, without VFs, with the driver's settings as after a bind. */
-void client_fresh(const struct context *c)
+/* The PF bound, with the driver's settings as after a bind. */
+static void client_bound(const struct context *c)
 {
 	char driver[64] = "";
 
@@ -25,6 +25,12 @@ void client_fresh(const struct context *c)
 		REQUIRE(!sysfs_bind(c->pf, DRIVER), "%s doesn't bind to " DRIVER, c->pf);
 	sysfs_write(c->pf, "vfio_sriov/force", "0");
 	sysfs_write(c->pf, "vfio_sriov/keep_alive", "0");
+}
+
+/* And without VFs. */
+void client_fresh(const struct context *c)
+{
+	client_bound(c);
 	if (sysfs_number(c->pf, "sriov_numvfs") > 0)
 		REQUIRE(!sysfs_write(c->pf, "sriov_numvfs", "0"), "VFs of an earlier case stay");
 }
@@ -76,6 +82,18 @@ void client_enable(const struct context *c, struct pf *pf, unsigned int num_vfs)
 		client_info(pf).last_why, client_info(pf).last_error);
 	REQUIRE(client_num_vfs(c) == num_vfs, "%u VFs on the host, not %u", client_num_vfs(c),
 		num_vfs);
+}
+
+void client_open_with_vfs(const struct context *c, struct pf *pf, unsigned int num_vfs)
+{
+	client_bound(c);
+	if (client_num_vfs(c) != num_vfs)
+		client_fresh(c);
+	client_open_pf(c, pf);
+	if (client_ctrl(pf) & CTRL_VF_ENABLE)
+		client_set_ctrl(pf, CTRL_VF_ENABLE | CTRL_VF_MSE);
+	else
+		client_enable(c, pf, num_vfs);
 }
 
 void client_vf_bdf(const struct context *c, unsigned int vf, char *ret_bdf)

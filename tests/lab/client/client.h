@@ -20,7 +20,8 @@ struct context {
 	const char *pf;
 	enum device_mode mode;
 	unsigned int cycles;
-	bool cdev_tokens; /* the kernel's cdev path carries tokens (6.17) */
+	unsigned int rounds; /* of a race; for one that lasts: seconds */
+	bool cdev_tokens;    /* the kernel's cdev path carries tokens (6.17) */
 };
 
 struct client_case {
@@ -47,6 +48,11 @@ struct pf {
 void client_fresh(const struct context *c);
 void client_open_pf(const struct context *c, struct pf *pf);
 void client_enable(const struct context *c, struct pf *pf, unsigned int num_vfs);
+/*
+ * The three in one. VFs that an earlier case has left serve again if they are as
+ * many: PCIe gives each removal a second.
+ */
+void client_open_with_vfs(const struct context *c, struct pf *pf, unsigned int num_vfs);
 struct vfio_pci_sriov_info client_info(const struct pf *pf);
 uint32_t client_ctrl(const struct pf *pf);
 void client_set_ctrl(const struct pf *pf, uint32_t value);

@@ -165,9 +165,7 @@ static void the_reset_that_held_vfs_put_off_comes(const struct context *c)
 	struct device vf;
 	struct pf pf;
 
-	client_fresh(c);
-	client_open_pf(c, &pf);
-	client_enable(c, &pf, 1);
+	client_open_with_vfs(c, &pf, 2);
 	client_hold(c, 0, &vf);
 	set_marker(&pf.dev);
 	device_close(&pf.dev);
@@ -179,7 +177,6 @@ static void the_reset_that_held_vfs_put_off_comes(const struct context *c)
 	client_open_pf(c, &pf);
 	CHECK(!has_marker(&pf.dev), "not reset, and yet no longer parked");
 	set_keep_alive(&pf.dev, false);
-	client_set_ctrl(&pf, 0);
 	device_close(&pf.dev);
 }
 
@@ -189,9 +186,7 @@ static void a_parked_vf_stays_held(const struct context *c)
 	struct device vf;
 	struct pf pf;
 
-	client_fresh(c);
-	client_open_pf(c, &pf);
-	client_enable(c, &pf, 1);
+	client_open_with_vfs(c, &pf, 2);
 	client_vf_bdf(c, 0, bdf);
 	client_hold(c, 0, &vf);
 	set_keep_alive(&vf, true);
@@ -201,7 +196,6 @@ static void a_parked_vf_stays_held(const struct context *c)
 	CHECK(device_reset(&pf.dev) == -EBUSY, "the PF can be reset under a parked VF");
 	CHECK(!sysfs_write(bdf, "vfio_sriov/keep_alive", "0"), "off");
 	CHECK(client_info(&pf).num_held == 0, "still held");
-	client_set_ctrl(&pf, 0);
 	device_close(&pf.dev);
 }
 

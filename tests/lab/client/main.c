@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/lab/client/client.h"
@@ -26,13 +27,19 @@ static bool wanted(const struct client_case *cc, const char *only)
 	return !only || strstr(cc->name, only);
 }
 
-static unsigned int count(const char *only, const bool *modes)
+/* What is to be repeated not even once isn't there. */
+static bool left_out(const struct client_case *group, const struct context *c)
+{
+	return (group == race_cases && !c->rounds) || (group == cycle_cases && !c->cycles);
+}
+
+static unsigned int count(const struct context *c, const char *only, const bool *modes)
 {
 	unsigned int n = 0;
 
 	for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
 		for (const struct client_case *cc = groups[g]; cc->name; cc++)
-			n += wanted(cc, only) ? modes[0] + modes[1] : 0;
+			n += wanted(cc, only) && !left_out(groups[g], c) ? modes[0] + modes[1] : 0;
 	return n;
 }
 
@@ -40,15 +47,24 @@ struct tally {
 	unsigned int passed, failed, skipped;
 };
 
+static double now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
 static void run_case(const struct client_case *cc, const struct context *c, struct tally *tally)
 {
 	unsigned int number = tally->passed + tally->failed + tally->skipped + 1;
+	double start = now_s();
 
 	tap_case_begin();
 	if (!setjmp(tap_case_end))
 		cc->run(c);
-	printf("%sok %u - %s: %s%s%s\n", tap_case_failed() ? "not " : "", number,
-	       mode_names[c->mode], cc->name, tap_case_skipped() ? " # SKIP " : "",
+	printf("%sok %u - %s: %s (%.1f s)%s%s\n", tap_case_failed() ? "not " : "", number,
+	       mode_names[c->mode], cc->name, now_s() - start, tap_case_skipped() ? " # SKIP " : "",
 	       tap_case_skipped() ? tap_case_skipped() : "");
 	fflush(stdout);
 	if (tap_case_failed())
@@ -63,14 +79,14 @@ static unsigned int run_all(struct context *c, const char *only, const bool *mod
 {
 	struct tally tally = { 0 };
 
-	printf("TAP version 13\n1..%u\n", count(only, modes));
+	printf("TAP version 13\n1..%u\n", count(c, only, modes));
 	for (int mode = DEVICE_GROUP; mode <= DEVICE_CDEV; mode++) {
 		if (!modes[mode])
 			continue;
 		c->mode = mode;
 		for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
 			for (const struct client_case *cc = groups[g]; cc->name; cc++)
-				if (wanted(cc, only))
+				if (wanted(cc, only) && !left_out(groups[g], c))
 					run_case(cc, c, &tally);
 	}
 	printf("# %u passed, %u failed, %u skipped\n", tally.passed, tally.failed, tally.skipped);
@@ -100,7 +116,7 @@ static bool settle_modes(bool *modes)
 static int usage(void)
 {
 	fprintf(stderr, "usage: vfio_sriov_client --pf BDF [--mode group|cdev] [--case TEXT] "
-			"[--cycles N]\n");
+			"[--cycles N] [--rounds N]\n");
 	return 2;
 }
 
@@ -111,9 +127,10 @@ int main(int argc, char **argv)
 		{ "mode", required_argument, NULL, 'm' },
 		{ "case", required_argument, NULL, 'c' },
 		{ "cycles", required_argument, NULL, 'n' },
+		{ "rounds", required_argument, NULL, 'r' },
 		{ 0 },
 	};
-	struct context c = { .cycles = 3, .cdev_tokens = kernel_has_cdev_tokens() };
+	struct context c = { .cycles = 3, .rounds = 8, .cdev_tokens = kernel_has_cdev_tokens() };
 	bool modes[2] = { true, true };
 	const char *only = NULL;
 	int opt;
@@ -127,6 +144,8 @@ int main(int argc, char **argv)
 			only = optarg;
 		else if (opt == 'n')
 			c.cycles = (unsigned int)strtoul(optarg, NULL, 0);
+		else if (opt == 'r')
+			c.rounds = (unsigned int)strtoul(optarg, NULL, 0);
 		else
 			return usage();
 	}

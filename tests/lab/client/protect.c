@@ -20,9 +20,7 @@ struct scene {
 /* Two VFs, the second held. */
 static void hold_one(const struct context *c, struct scene *s)
 {
-	client_fresh(c);
-	client_open_pf(c, &s->pf);
-	client_enable(c, &s->pf, 2);
+	client_open_with_vfs(c, &s->pf, 2);
 	client_vf_bdf(c, 1, s->bdf);
 	client_hold(c, 1, &s->vf);
 	REQUIRE(client_vf_alive(s->bdf), "held VF isn't alive");
@@ -57,7 +55,6 @@ static void holders_are_shown(const struct context *c)
 	CHECK(sysfs_read(c->pf, "vfio_sriov/holders", buf, sizeof(buf)) >= 0 && !strcmp(buf, "1"),
 	      "holders: %s", buf);
 	device_close(&s.vf);
-	client_set_ctrl(&s.pf, 0);
 	device_close(&s.pf.dev);
 }
 
@@ -223,8 +220,7 @@ static void own_pf(const struct context *c, struct child *self)
 	int event = eventfd(0, EFD_CLOEXEC);
 	struct pf pf;
 
-	client_open_pf(c, &pf);
-	client_enable(c, &pf, 2);
+	client_open_with_vfs(c, &pf, 2);
 	REQUIRE(!device_set_eventfd(&pf.dev, VFIO_PCI_MSIX_IRQ_INDEX, event), "MSI-X");
 	client_child_say(self);
 	client_child_wait_word(self);
@@ -235,7 +231,6 @@ static void killing_the_owner_spares_held_vfs(const struct context *c)
 	struct child owner;
 	struct scene s;
 
-	client_fresh(c);
 	client_child_start(&owner, own_pf, c);
 	REQUIRE(client_child_await(&owner, 30), "the owner doesn't come up");
 	client_vf_bdf(c, 1, s.bdf);
@@ -278,9 +273,7 @@ static void force_removes_held_vfs(const struct context *c)
 	struct child holder;
 	struct pf pf;
 
-	client_fresh(c);
-	client_open_pf(c, &pf);
-	client_enable(c, &pf, 2);
+	client_open_with_vfs(c, &pf, 2);
 	client_child_start(&holder, hold_until_asked, c);
 	REQUIRE(client_child_await(&holder, 30), "the holder doesn't come up");
 	CHECK(sysfs_write(c->pf, "sriov_numvfs", "0") == -EBUSY, "not refused");
@@ -372,7 +365,6 @@ static void a_held_vf_is_unbound_when_its_holder_lets_go(const struct context *c
 	CHECK(client_child_join(&unbinder, 30) == 0, "unbind doesn't end");
 	CHECK(sysfs_await(c->pf, "sriov_numvfs", "0", 10), "deferred removal doesn't come");
 	client_enable(c, &s.pf, 2);
-	client_set_ctrl(&s.pf, 0);
 	device_close(&s.pf.dev);
 }
 
@@ -381,9 +373,7 @@ static void foreign_drivers_count_as_holders(const struct context *c)
 	char bdf[BDF_LEN];
 	struct pf pf;
 
-	client_fresh(c);
-	client_open_pf(c, &pf);
-	client_enable(c, &pf, 2);
+	client_open_with_vfs(c, &pf, 2);
 	client_vf_bdf(c, 0, bdf);
 	REQUIRE(!sysfs_bind(bdf, "vfio-pci"), "the VF doesn't bind to vfio-pci");
 	client_set_ctrl(&pf, 0);

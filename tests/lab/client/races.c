@@ -12,6 +12,15 @@
 #include "host-vfio-sriov/sriov_cap.h"
 #include "tests/lab/client/client.h"
 
+/* About what making VFs and removing them takes. */
+#define CYCLE_MS 1200
+
+/* A race has many outcomes: each round meets the other side at another point of its cycle. */
+static void await_point(const struct context *c, unsigned int round)
+{
+	poll(NULL, 0, (int)(round * CYCLE_MS / c->rounds));
+}
+
 /* Enable and disable until told to stop, or until the device is being removed. */
 static void churn(const struct context *c, struct child *self)
 {
@@ -34,11 +43,11 @@ static void unbind_in_the_middle_of_enabling(const struct context *c)
 {
 	struct child user;
 
-	for (unsigned int i = 0; i < 5; i++) {
+	for (unsigned int i = 0; i < c->rounds; i++) {
 		client_fresh(c);
 		client_child_start(&user, churn, c);
 		REQUIRE(client_child_await(&user, 30), "user doesn't come up");
-		poll(NULL, 0, (int)(i * 70)); /* another point of its cycle each time */
+		await_point(c, i);
 		CHECK(!sysfs_unbind(c->pf), "unbind");
 		CHECK(client_child_join(&user, 30) == 0, "the user hangs");
 		CHECK(!sysfs_exists(c->pf, "virtfn0"), "VFs outlive the unbind");
@@ -50,11 +59,11 @@ static void kill_in_the_middle_of_enabling(const struct context *c)
 	struct child user;
 	struct pf pf;
 
-	for (unsigned int i = 0; i < 8; i++) {
+	for (unsigned int i = 0; i < c->rounds; i++) {
 		client_fresh(c);
 		client_child_start(&user, churn, c);
 		REQUIRE(client_child_await(&user, 30), "user doesn't come up");
-		poll(NULL, 0, (int)(i * 40));
+		await_point(c, i);
 		client_child_kill(&user);
 		client_open_pf(c, &pf);
 		client_set_ctrl(&pf, 0);
@@ -86,7 +95,7 @@ static void enabling_by_sysfs_and_by_the_user_at_once(const struct context *c)
 	REQUIRE(client_child_await(&user, 30), "user doesn't come up");
 	client_child_start(&host, churn_by_sysfs, c);
 	REQUIRE(client_child_await(&host, 30), "host doesn't come up");
-	poll(NULL, 0, 10000);
+	poll(NULL, 0, (int)c->rounds * 1000);
 	client_child_end(&user);
 	client_child_end(&host);
 	client_fresh(c);
@@ -120,7 +129,7 @@ static void opening_vfs_while_they_come_and_go(const struct context *c)
 	REQUIRE(client_child_await(&user, 30), "user doesn't come up");
 	client_child_start(&tenant, churn_vf, c);
 	REQUIRE(client_child_await(&tenant, 30), "tenant doesn't come up");
-	poll(NULL, 0, 10000);
+	poll(NULL, 0, (int)c->rounds * 1000);
 	client_child_end(&tenant);
 	client_child_end(&user);
 	client_fresh(c);

@@ -61,9 +61,7 @@ static void open_view(const struct context *c, struct view *v)
 	unsigned int bar = 0, tables;
 	char bdf[BDF_LEN];
 
-	client_fresh(c);
-	client_open_pf(c, &v->pf);
-	client_enable(c, &v->pf, 2);
+	client_open_with_vfs(c, &v->pf, 2);
 	client_vf_bdf(c, 1, bdf);
 	tables = table_bar(bdf);
 	while (bar < 5 && (!v->pf.info.bars[bar].size || bar == tables))
@@ -77,12 +75,6 @@ static void open_view(const struct context *c, struct view *v)
 	CHECK(v->cap.bar == bar && v->cap.slices == v->pf.info.hw_total_vfs, "bar %u, %u slices",
 	      v->cap.bar, v->cap.slices);
 	CHECK(v->region.size == v->cap.stride * v->cap.slices, "size");
-}
-
-static void close_view(struct view *v)
-{
-	client_set_ctrl(&v->pf, 0);
-	device_close(&v->pf.dev);
 }
 
 static ssize_t slice_read(const struct view *v, unsigned int slice, uint64_t at, uint32_t *value)
@@ -112,7 +104,7 @@ static void a_slice_shows_its_vf(const struct context *c)
 	      by_slice[0], by_slice[1], by_slice[2], by_slice[3], by_vf[0], by_vf[1], by_vf[2],
 	      by_vf[3]);
 	device_close(&vf);
-	close_view(&v);
+	device_close(&v.pf.dev);
 }
 
 static void holding_revokes_a_mapping(const struct context *c)
@@ -134,7 +126,7 @@ static void holding_revokes_a_mapping(const struct context *c)
 	device_close(&vf);
 	CHECK(peek(map + v.cap.stride / 4, &value) && value == before, "it doesn't come back");
 	munmap(map, v.cap.stride * 2);
-	close_view(&v);
+	device_close(&v.pf.dev);
 }
 
 static void vf_mse_and_vf_enable_gate_the_slices(const struct context *c)
@@ -154,7 +146,7 @@ static void vf_mse_and_vf_enable_gate_the_slices(const struct context *c)
 	client_set_ctrl(&v.pf, CTRL_VF_MSE);
 	CHECK(!peek(map, &value), "readable without VFs");
 	munmap(map, v.cap.stride);
-	close_view(&v);
+	device_close(&v.pf.dev);
 }
 
 static void accesses_outside_are_refused(const struct context *c)
@@ -175,7 +167,7 @@ static void accesses_outside_are_refused(const struct context *c)
 	      "mmap behind the end");
 	CHECK(mmap(NULL, v.cap.stride, PROT_READ, MAP_PRIVATE, v.pf.dev.fd, at) == MAP_FAILED,
 	      "private mapping");
-	close_view(&v);
+	device_close(&v.pf.dev);
 }
 
 const struct client_case region_cases[] = {

@@ -39,12 +39,9 @@ static void the_pfs_token_opens_a_vf(const struct context *c)
 	char bdf[BDF_LEN];
 	struct pf pf;
 
-	client_fresh(c);
-	client_open_pf(c, &pf);
-	client_enable(c, &pf, 2);
+	client_open_with_vfs(c, &pf, 2);
 	client_vf_bdf(c, 0, bdf);
 	TRY_ALL(c, bdf, tries);
-	client_set_ctrl(&pf, 0);
 	device_close(&pf.dev);
 }
 
@@ -59,9 +56,7 @@ static void a_vfs_own_token_shuts_the_others_out(const struct context *c)
 	char bdf[2][BDF_LEN];
 	struct pf pf;
 
-	client_fresh(c);
-	client_open_pf(c, &pf);
-	client_enable(c, &pf, 2);
+	client_open_with_vfs(c, &pf, 2);
 	client_vf_bdf(c, 0, bdf[0]);
 	client_vf_bdf(c, 1, bdf[1]);
 	CHECK(!sysfs_write(bdf[0], "vfio_sriov/vf_token", OTHER_TOKEN), "vf_token");
@@ -72,7 +67,6 @@ static void a_vfs_own_token_shuts_the_others_out(const struct context *c)
 	TRY_ALL(c, bdf[0], own);
 	CHECK(!sysfs_write(bdf[0], "vfio_sriov/vf_token", "none"), "vf_token none");
 	TRY_ALL(c, bdf[0], shared);
-	client_set_ctrl(&pf, 0);
 	device_close(&pf.dev);
 }
 
@@ -85,15 +79,12 @@ static void malformed_tokens_change_nothing(const struct context *c)
 	char bdf[BDF_LEN], buf[64];
 	struct pf pf;
 
-	client_fresh(c);
-	client_open_pf(c, &pf);
-	client_enable(c, &pf, 1);
+	client_open_with_vfs(c, &pf, 2);
 	client_vf_bdf(c, 0, bdf);
 	for (size_t i = 1; i < sizeof(bad) / sizeof(bad[0]); i++)
 		CHECK(sysfs_write(bdf, "vfio_sriov/vf_token", bad[i]) == -EINVAL, "\"%s\"", bad[i]);
 	CHECK(sysfs_read(bdf, "vfio_sriov/vf_token", buf, sizeof(buf)) < 0, "a token can be read");
 	TRY_ALL(c, bdf, shared);
-	client_set_ctrl(&pf, 0);
 	device_close(&pf.dev);
 }
 
