@@ -47,6 +47,39 @@ static void virtio_net(void **state)
 	sriov_client(&lab, PF_VIRTIO_NET, 600, "--mode cdev --cycles 0 --rounds 0");
 }
 
+/*
+ * Each in turn is what the kernel takes a PF for. Stock vfio-pci, which refuses the
+ * same, tells if its list has another one.
+ */
+static void functions_in_vfio_pcis_denylist_are_refused(void **state)
+{
+	char *module = sriov_product("module-pfkeep", "pretend.ko"), *pf = pf_find(&lab, PF_IGB);
+
+	free(lab_ctl(&lab, 60, "push", module, "/run/pretend.ko", NULL));
+	free(module);
+	free(lab_run(
+		&lab, 120,
+		"pf=%s; dev=/sys/bus/pci/devices/$pf; trap 'rmmod pretend 2>/dev/null || :' EXIT\n"
+		"binds() {\n"
+		"	[ ! -e $dev/driver ] || echo $pf >$dev/driver/unbind\n"
+		"	echo $1 >$dev/driver_override; echo $pf >/sys/bus/pci/drivers_probe\n"
+		"	[ \"$(basename \"$(readlink $dev/driver)\")\" = $1 ]\n"
+		"}\n"
+		"grep -qx N /sys/module/vfio_pci/parameters/disable_denylist\n"
+		"for id in 0x19e2 0x19e3 0x37c8 0x37c9 0x0435 0x0443 0x0b25 0x0cfe; do\n"
+		"	insmod /run/pretend.ko bdf=$pf id=$id\n"
+		"	for driver in vfio-pci vfio-pci-sriov; do\n"
+		"		! binds $driver || { echo \"$driver binds $id\" >&2; exit 1; }\n"
+		"	done\n"
+		"	dmesg | tail -n 1 | grep \"$pf: not bound: this is in vfio-pci's "
+		"denylist\"\n"
+		"	rmmod pretend\n"
+		"done\n"
+		"binds vfio-pci-sriov",
+		pf));
+	free(pf);
+}
+
 static void the_kernel_has_no_complaint(void **state)
 {
 	sriov_kernel_has_no_complaint(&lab);
@@ -56,6 +89,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_module_loads),
+		cmocka_unit_test(functions_in_vfio_pcis_denylist_are_refused),
 		cmocka_unit_test(igb),
 		cmocka_unit_test(nvme),
 		cmocka_unit_test(virtio_net),

@@ -37,7 +37,7 @@ build_module()
 	! complaints "$log" || fail "vfio-pci-sriov builds with warnings for $1"
 }
 
-# module_for KERNEL KERNEL_PRODUCT_PATH: for a kernel that we built
+# module_for KERNEL KERNEL_PRODUCT_PATH: for a kernel that we built; also makes pretend.ko
 module_for()
 {
 	mkdir "$WORK/kernel"
@@ -45,6 +45,10 @@ module_for()
 	mount --bind "$2/build" "$root_mnt/build/kernel"
 	build_module "kernel $1" /build/kernel
 	cp "$WORK/module/vfio-pci-sriov.ko" "$OUT/"
+	step "build pretend"
+	cp -r "$TREE/tests/lab/vfio/pretend" "$WORK/"
+	inside make -C /build/kernel M=/build/pretend W=1 modules
+	cp "$WORK/pretend/pretend.ko" "$OUT/"
 }
 
 # module_for_stock KERNEL_PRODUCT_PATH: with Debian's headers, from the Debian 13 root
