@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * In the lab host: gives a QEMU the QMP commands on standard input, one a line, each
- * when the one before is done, and prints what they return. Waits for a QEMU that
- * is yet to open its socket. Status 1: one failed; 125: no QEMU, or too slow.
+ * when the one before is done, and prints what they return. The line "await running"
+ * ends when the guest runs. Waits for a QEMU that is yet to open its socket. Status
+ * 1: one failed; 125: no QEMU, or too slow.
  */
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,17 +46,15 @@ static int connect_to(const char *path, int64_t deadline)
 	return fd;
 }
 
-/* The next object; events are passed over. */
-static int next_answer(int fd, struct jsonline *in, int64_t deadline, json_object **ret_answer)
+static int next_object(int fd, struct jsonline *in, int64_t deadline, json_object **ret_object)
 {
 	char buf[4096];
 
 	for (;;) {
-		while (jsonline_next(in, ret_answer) > 0) {
-			if (!json_object_object_get_ex(*ret_answer, "event", NULL))
-				return 0;
-			json_object_put(*ret_answer);
-		}
+		int got = jsonline_next(in, ret_object);
+
+		if (got)
+			return got > 0 ? 0 : got;
 
 		struct pollfd pfd = { .fd = fd, .events = POLLIN };
 		int64_t left = deadline - now_ms();
@@ -65,11 +65,21 @@ static int next_answer(int fd, struct jsonline *in, int64_t deadline, json_objec
 
 		if (n <= 0)
 			return n ? -errno : -EPIPE;
-		int err = jsonline_feed(in, buf, (size_t)n);
-
-		if (err)
-			return err;
+		got = jsonline_feed(in, buf, (size_t)n);
+		if (got)
+			return got;
 	}
+}
+
+/* Events are passed over. */
+static int next_answer(int fd, struct jsonline *in, int64_t deadline, json_object **ret_answer)
+{
+	int err;
+
+	while (!(err = next_object(fd, in, deadline, ret_answer)) &&
+	       json_object_object_get_ex(*ret_answer, "event", NULL))
+		json_object_put(*ret_answer);
+	return err;
 }
 
 /* 0, 1 when QEMU says that it failed, or -errno. */
@@ -87,6 +97,37 @@ static int command(int fd, struct jsonline *in, const char *line, int64_t deadli
 	err = json_object_object_get_ex(answer, "error", NULL) ? 1 : 0;
 	json_object_put(answer);
 	return err;
+}
+
+/* It may run already, which no event tells again; RESUME comes behind the answer else. */
+static int await_running(int fd, struct jsonline *in, int64_t deadline)
+{
+	static const char query[] = "{\"execute\":\"query-status\"}\n";
+	json_object *object, *status;
+	bool running = false;
+	int err = 0;
+
+	if (write(fd, query, strlen(query)) != (ssize_t)strlen(query))
+		return -EPIPE;
+	while (!err && !running) {
+		err = next_object(fd, in, deadline, &object);
+		if (err)
+			break;
+		if (json_object_object_get_ex(object, "return", &status))
+			running =
+				json_object_get_boolean(json_object_object_get(status, "running"));
+		else
+			running = !strcmp(jsonline_string(object, "event", ""), "RESUME");
+		json_object_put(object);
+	}
+	return err;
+}
+
+static int line_of_input(int fd, struct jsonline *in, const char *line, int64_t deadline)
+{
+	if (!strcmp(line, "await running\n"))
+		return await_running(fd, in, deadline);
+	return command(fd, in, line, deadline);
 }
 
 int main(int argc, char **argv)
@@ -107,7 +148,7 @@ int main(int argc, char **argv)
 	if (!err)
 		err = command(fd, &in, "{\"execute\":\"qmp_capabilities\"}\n", deadline);
 	while (!err && fgets(line, sizeof(line), stdin))
-		err = command(fd, &in, line, deadline);
+		err = line_of_input(fd, &in, line, deadline);
 	if (err < 0)
 		fprintf(stderr, "qmp-do: %s: %s\n", argv[1], strerror(-err));
 	return err < 0 ? FAILED : err;

@@ -125,8 +125,11 @@ static struct json_object *make_args(const struct vm *vm, unsigned int generatio
 	return args;
 }
 
-/* Starts what args say, one a line, and lets NAME.agent be its agent. */
-static void start(struct lab *lab, const struct vm *vm, unsigned int generation,
+/*
+ * Starts what args say, one a line, and lets NAME.agent be its agent. With a socket
+ * (else ""), when somebody connects to that; it is then the descriptor 3.
+ */
+static void start(struct lab *lab, const struct vm *vm, unsigned int generation, const char *socket,
 		  struct json_object *args)
 {
 	char *lines = NULL;
@@ -139,9 +142,9 @@ static void start(struct lab *lab, const struct vm *vm, unsigned int generation,
 	free(lab_run(lab, 60,
 		     "mkdir -p " RUN_DIR "/consoles; cd " RUN_DIR "; ln -sfn %s.agent.%u %s.agent\n"
 		     "cat >%s.argv <<'ARGS'\n%sARGS\n"
-		     "xargs -d '\\n' -a %s.argv systemd-run -q --collect --unit=%s.%u --",
+		     "xargs -d '\\n' -a %s.argv systemd-run -q --collect --unit=%s.%u %s --",
 		     vm->name, generation, vm->name, vm->name, lines, vm->name, vm->name,
-		     generation));
+		     generation, socket));
 	free(lines);
 	json_object_put(args);
 }
@@ -149,7 +152,7 @@ static void start(struct lab *lab, const struct vm *vm, unsigned int generation,
 void vm_raw_start(struct lab *lab, const struct vm *vm)
 {
 	free(lab_run(lab, 30, "rm -f " RUN_DIR "/consoles/%s.log", vm->name));
-	start(lab, vm, 1, make_args(vm, 1));
+	start(lab, vm, 1, "", make_args(vm, 1));
 }
 
 /* Only of a VM whose QEMU was never replaced. */
@@ -171,15 +174,12 @@ void vm_raw_destroy(struct lab *lab, const struct vm *vm)
 	free(lab_run(lab, 60, "systemctl stop '%s.*.service'", vm->name));
 }
 
-/* No event tells it: the new QEMU's monitor is there before the guest runs. */
 static void wait_running(struct lab *lab, const struct vm *vm, unsigned int generation)
 {
 	free(lab_run(lab, CPR_S + 10,
-		     "ask='{\"execute\":\"query-status\"}'; n=0\n"
-		     "until echo $ask | " QMP_DO "/%s.qmp.%u 30 | grep -q '\"running\":true'; do\n"
-		     "n=$((n + 1)); [ $n -lt %u ] || { echo '%s.%u does not run' >&2\n"
+		     "echo await running | " QMP_DO "/%s.qmp.%u %u || {\n"
+		     "echo '%s.%u does not run' >&2\n"
 		     "journalctl -b --no-pager -n 20 -u '%s.*' >&2; exit 1; }\n"
-		     "sleep 0.2; done\n"
 		     "ln -sfn %s.agent.%u " RUN_DIR "/%s.agent",
 		     vm->name, generation, CPR_S, vm->name, generation, vm->name, vm->name,
 		     generation, vm->name));
@@ -209,18 +209,19 @@ void vm_cpr_exec(struct lab *lab, const struct vm *vm, unsigned int generation)
 void vm_cpr_transfer(struct lab *lab, const struct vm *vm, unsigned int generation)
 {
 	struct json_object *args = make_args(vm, generation);
+	char socket[128];
 
 	add(args, "-incoming");
 	add(args, "tcp:127.0.0.1:%u", CPR_PORT);
 	add(args, "-incoming");
-	add(args,
-	    "{\"channel-type\":\"cpr\",\"addr\":{\"transport\":\"socket\",\"type\":\"unix\","
-	    "\"path\":\"" RUN_DIR "/%s.cpr\"}}",
-	    vm->name);
-	start(lab, vm, generation, args);
+	add(args, "{\"channel-type\":\"cpr\",\"addr\":{\"transport\":\"socket\",\"type\":\"fd\","
+		  "\"str\":\"3\"}}");
+	snprintf(socket, sizeof(socket), "--socket-property=ListenStream=" RUN_DIR "/%s.cpr",
+		 vm->name);
+	start(lab, vm, generation, socket, args);
 	free(lab_run(lab, CPR_S,
-		     "n=0; until [ -S " RUN_DIR "/%s.cpr ]; do n=$((n + 1)); [ $n -lt 150 ]\n"
-		     "sleep 0.2; done\n" QMP_DO "/%s.qmp.%u 60 <<'QMP'\n"
+		     QMP_DO
+		     "/%s.qmp.%u 60 <<'QMP'\n"
 		     "{\"execute\":\"migrate-set-parameters\",\"arguments\":{\"mode\":"
 		     "\"cpr-transfer\"}}\n"
 		     "{\"execute\":\"migrate\",\"arguments\":{\"channels\":["
@@ -228,8 +229,10 @@ void vm_cpr_transfer(struct lab *lab, const struct vm *vm, unsigned int generati
 		     "\"inet\",\"host\":\"127.0.0.1\",\"port\":\"%u\"}},"
 		     "{\"channel-type\":\"cpr\",\"addr\":{\"transport\":\"socket\",\"type\":"
 		     "\"unix\",\"path\":\"" RUN_DIR "/%s.cpr\"}}]}}\nQMP\n",
-		     vm->name, vm->name, generation - 1, CPR_PORT, vm->name));
+		     vm->name, generation - 1, CPR_PORT, vm->name));
 	wait_running(lab, vm, generation);
-	free(lab_run(lab, 60, "echo '{\"execute\":\"quit\"}' | " QMP_DO "/%s.qmp.%u 30\n", vm->name,
-		     generation - 1));
+	free(lab_run(lab, 60,
+		     "systemctl stop %s.%u.socket\n"
+		     "echo '{\"execute\":\"quit\"}' | " QMP_DO "/%s.qmp.%u 30",
+		     vm->name, generation, vm->name, generation - 1));
 }
