@@ -11,8 +11,8 @@
 #include "pfkeep/virt.h"
 
 #define RECONNECT_S   1
-#define DEATHS	      3	  /* of a PF VM ... */
-#define DEATHS_WITHIN 600 /* seconds, after which it is left for a person to look at */
+#define QUIET_S	      600 /* after which a PF VM's deaths are counted anew */
+#define BACKOFF_MAX_S 300
 
 enum kind { DEFINED, STOPPED, AGENT_UP, AGENT_DOWN, LIBVIRT_GONE };
 
@@ -26,7 +26,8 @@ struct deaths {
 	struct deaths *next;
 	char uuid[UUID_TEXT];
 	unsigned int n;
-	time_t since;
+	time_t last;
+	time_t due; /* when it is started again; 0: nothing waits */
 };
 
 static struct watcher {
@@ -54,14 +55,42 @@ static void enqueue(enum kind kind, virDomainPtr dom)
 	pthread_mutex_unlock(&watcher.lock);
 }
 
+static time_t now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/* When the first PF VM is to be started again; 0: none is. */
+static time_t first_due(void)
+{
+	time_t first = 0;
+
+	for (const struct deaths *deaths = watcher.deaths; deaths; deaths = deaths->next)
+		if (deaths->due && (!first || deaths->due < first))
+			first = deaths->due;
+	return first;
+}
+
+/* NULL when a PF VM is due instead. */
 static struct happening *dequeue(void)
 {
+	const struct timespec due = { .tv_sec = first_due() };
 	struct happening *happening;
+	int ret = 0;
 
 	pthread_mutex_lock(&watcher.lock);
-	while (!watcher.first)
-		pthread_cond_wait(&watcher.more, &watcher.lock);
+	while (!watcher.first && !ret)
+		ret = due.tv_sec ? pthread_cond_clockwait(&watcher.more, &watcher.lock,
+							  CLOCK_MONOTONIC, &due)
+				 : pthread_cond_wait(&watcher.more, &watcher.lock);
 	happening = watcher.first;
+	if (!happening) {
+		pthread_mutex_unlock(&watcher.lock);
+		return NULL;
+	}
 	watcher.first = happening->next;
 	if (!watcher.first)
 		watcher.last = &watcher.first;
@@ -121,33 +150,79 @@ static struct deaths *deaths_of(const char *uuid)
 	return deaths;
 }
 
-static bool dies_too_often(const char *uuid)
+/* Seconds to wait: the first death in a long time is mended at once. */
+static time_t backoff(struct deaths *deaths)
 {
-	struct deaths *deaths = deaths_of(uuid);
-	struct timespec now;
+	time_t now = now_s(), wait;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (!deaths->n || now.tv_sec - deaths->since > DEATHS_WITHIN) {
+	if (now - deaths->last > QUIET_S)
 		deaths->n = 0;
-		deaths->since = now.tv_sec;
-	}
-	return ++deaths->n > DEATHS;
+	deaths->last = now;
+	wait = deaths->n ? (time_t)1 << (deaths->n < 10 ? deaths->n : 10) : 0;
+	deaths->n++;
+	return wait < BACKOFF_MAX_S ? wait : BACKOFF_MAX_S;
+}
+
+static int put_off(const struct record_pf *pf, struct problem *problem)
+{
+	struct deaths *deaths = deaths_of(pf->uuid);
+	time_t wait = backoff(deaths);
+	char name[BDF_TEXT];
+
+	deaths->due = wait ? now_s() + wait : 0;
+	if (!wait)
+		return 0;
+	return problem_set(problem, -EAGAIN,
+			   "%s: its PF VM %.60s has ended %u times, it is started again in %jd s",
+			   bdf_format(&pf->bdf, name), pf->domain, deaths->n, (intmax_t)wait);
+}
+
+static int start(struct core *core, const struct record_pf *pf, struct problem *problem)
+{
+	int ret = core_start_pf(core, &pf->bdf, problem);
+
+	/* One that didn't even start has no end that would be heard of. */
+	if (ret && !virt_is_running(core->conn, pf->uuid))
+		put_off(pf, NULL);
+	return ret;
 }
 
 /* It runs again, if by another hand or by an operation, when its agent comes. */
 static int revive(struct core *core, const struct record_pf *pf, struct problem *problem)
 {
-	char name[BDF_TEXT];
+	int ret;
 
 	if (pf->phase != RECORD_ADOPTED || virt_is_running(core->conn, pf->uuid))
 		return 0;
-	if (dies_too_often(pf->uuid))
-		return problem_set(
-			problem, -EAGAIN,
-			"%s: its PF VM %.60s has ended more than %d times in %d minutes, "
-			"start it by 'pfkeep pf restart'",
-			bdf_format(&pf->bdf, name), pf->domain, DEATHS, DEATHS_WITHIN / 60);
-	return core_start_pf(core, &pf->bdf, problem);
+	ret = put_off(pf, problem);
+	return ret ? ret : start(core, pf, problem);
+}
+
+/* One that was put off. It may have been released, or started by another hand. */
+static int revive_due(struct service *service, struct deaths *deaths, struct problem *problem)
+{
+	struct core *core = service->core;
+	struct record_pf pf;
+	int ret;
+
+	deaths->due = 0;
+	pthread_mutex_lock(&service->lock);
+	ret = service_need_libvirt(service, problem);
+	if (!ret && !core_find_pfvm(core, deaths->uuid, &pf) && pf.phase == RECORD_ADOPTED &&
+	    !virt_is_running(core->conn, pf.uuid))
+		ret = start(core, &pf, problem);
+	pthread_mutex_unlock(&service->lock);
+	return ret;
+}
+
+static void revive_all_due(struct service *service)
+{
+	for (struct deaths *deaths = watcher.deaths; deaths; deaths = deaths->next) {
+		struct problem problem = { "" };
+
+		if (deaths->due && deaths->due <= now_s() && revive_due(service, deaths, &problem))
+			service->report(NULL, &problem);
+	}
 }
 
 static int attend_pfvm(struct core *core, const struct record_pf *pf, enum kind kind,
@@ -223,7 +298,9 @@ static void *work(void *data)
 		struct happening *happening = dequeue();
 		struct problem problem = { "" };
 
-		if (happening->kind == LIBVIRT_GONE)
+		if (!happening)
+			revive_all_due(service);
+		else if (happening->kind == LIBVIRT_GONE)
 			recover(service);
 		else if (attend(service, happening, &problem))
 			service->report(NULL, &problem);

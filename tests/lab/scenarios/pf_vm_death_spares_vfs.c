@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The PF VM's QEMU is killed under traffic from the wire to a tenant: while the PF VM
+ * is gone no frame is lost, and the VF's settings stay; pfkeepd says so, starts it
+ * again, each time a little later; what the tenant sees when the PF's driver is probed
+ * again is measured, and afterwards all is as it was.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "tests/lab/harness/bench.h"
+#include "tests/lab/harness/lab.h"
+#include "tests/lab/harness/pf.h"
+#include "tests/lab/harness/pfkeep.h"
+#include "tests/lab/harness/sriov.h"
+#include "tests/lab/harness/tenant.h"
+#include "tests/lab/harness/vfio.h"
+#include "tests/lab/harness/wire.h"
+
+#define MAC	"02:70:66:00:00:01"
+#define FRAMES	50 /* a second */
+#define READY_S 240
+
+static struct lab lab;
+static struct bench bench;
+static char *pf, *pf_vm;
+static unsigned int flows;
+static struct tenant red = { .name = "red", .append = "lab.ip=10.77.0.11/24 lab.mac=" MAC };
+
+static int setup(void **state)
+{
+	static const char *const pfs[] = { "igb", NULL };
+
+	bench = bench_open();
+	return lab_up(&lab, &(struct lab_options){ .kernel = "pfkeep", .pfs = pfs });
+}
+
+static int teardown(void **state)
+{
+	int ret = bench_save(&bench, "pf_vm_death_spares_vfs");
+
+	free(pf);
+	free(pf_vm);
+	return lab_down(&lab) || ret ? -1 : 0;
+}
+
+static void a_tenant_is_served(void **state)
+{
+	char *text;
+
+	pfkeep_install(&lab);
+	free(lab_run(&lab, 60, "modprobe igb; udevadm settle"));
+	pf = pf_find(&lab, PF_IGB);
+	free(lab_run(&lab, 300, "pfkeep pf adopt %s", pf));
+	text = lab_run(&lab, 60, "echo VM $(virsh -q list --name | grep pfkeep-)");
+	pf_vm = lab_field(text, "VM ");
+	free(text);
+	pfkeep_define(&lab, &red, pf, 0, MAC);
+	pfkeep_wait_vf(&lab, &red);
+	tenant_boot(&lab, &red);
+	free(tenant_wait(&lab, &red, 180, TENANT_SERVES));
+}
+
+static struct wire_flow begin(unsigned int count)
+{
+	struct wire_flow flow = {
+		.id = 10 + flows++, .ip = "10.77.0.11", .rate = FRAMES, .size = 128, .count = count
+	};
+
+	wire_start(&lab, &flow);
+	return flow;
+}
+
+static void finish_whole(const struct wire_flow *flow, const char *figure)
+{
+	struct wire_report r = wire_finish(&lab, flow);
+
+	wire_assert_whole(&r);
+	bench_flow(&bench, figure, &r);
+	wire_report_free(&r);
+}
+
+/* pfkeepd stands still, so that nobody starts it again meanwhile. */
+static void its_death_costs_no_frame(void **state)
+{
+	struct wire_flow flow;
+
+	assert_non_null(pf_vm);
+	free(lab_run(&lab, 60, "systemctl freeze pfkeepd"));
+	flow = begin(0);
+	free(lab_run(&lab, 60,
+		     "pid=$(cat /run/libvirt/qemu/%s.pid); kill -KILL $pid\n"
+		     "timeout 30 tail --pid=$pid -f /dev/null",
+		     pf_vm));
+	finish_whole(&flow, "PF VM killed");
+	flow = begin(5 * FRAMES);
+	finish_whole(&flow, "PF VM gone");
+	assert_int_equal(vfio_num_vfs(&lab, pf), 7);
+}
+
+/* Measured, not judged: the vendor's driver resets its device. */
+static void it_comes_back(void **state)
+{
+	struct wire_flow flow = begin(0);
+
+	free(lab_run(&lab, READY_S,
+		     "systemctl thaw pfkeepd\n"
+		     "timeout %d sh -c 'pfkeep events | grep -m1 pf-ready'",
+		     READY_S - 20));
+
+	struct wire_report r = wire_finish(&lab, &flow);
+
+	printf("# PF VM returns: %lld sent, %lld lost, longest silence %.2f s\n", (long long)r.sent,
+	       (long long)r.lost, (double)r.gap_ns / 1e9);
+	fflush(stdout);
+	bench_row(&bench, "PF VM returns: longest silence of the tenant's flow",
+		  (double)r.gap_ns / 1e9, "s");
+	bench_row(&bench, "PF VM returns: frames lost", (double)r.lost, "frames");
+	wire_report_free(&r);
+}
+
+/* The tenant noticed nothing that it had to be told of: it neither boots nor is set anew. */
+static void the_tenant_is_as_it_was(void **state)
+{
+	struct wire_flow flow = begin(5 * FRAMES);
+
+	finish_whole(&flow, "after the PF VM's return");
+	assert_int_equal(vfio_num_vfs(&lab, pf), 7);
+	free(lab_run(&lab, 60,
+		     "[ $(grep -ac '" TENANT_SERVES "' /run/pfkeep-lab/consoles/red.log) = 1 ]\n"
+		     "pfkeep vf list --pf %s | grep ' red'\n"
+		     "pfkeep vf set %s/1 --vlan 9; pfkeep vf set %s/1 --vlan 0",
+		     pf, pf, pf));
+}
+
+/* The second death within minutes waits, and is said. */
+static void one_that_dies_again_waits(void **state)
+{
+	free(lab_run(&lab, READY_S,
+		     "since=$(date +%%s); kill -KILL $(cat /run/libvirt/qemu/%s.pid)\n"
+		     "timeout %d sh -c 'pfkeep events | grep -m1 pf-ready'\n"
+		     "journalctl -u pfkeepd --since @$since --no-pager | "
+		     "grep 'has ended 2 times, it is started again in 2 s'",
+		     pf_vm, READY_S - 20));
+	the_tenant_is_as_it_was(state);
+}
+
+static void nothing_is_left_over(void **state)
+{
+	tenant_destroy(&lab, &red);
+	tenant_undefine(&lab, &red);
+	sriov_kernel_has_no_complaint(&lab);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_tenant_is_served),
+		cmocka_unit_test(its_death_costs_no_frame),
+		cmocka_unit_test(it_comes_back),
+		cmocka_unit_test(the_tenant_is_as_it_was),
+		cmocka_unit_test(one_that_dies_again_waits),
+		cmocka_unit_test(nothing_is_left_over),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
