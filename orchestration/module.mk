@@ -25,17 +25,23 @@ $(eval $(call unit_test,orch_doctor,$(L)/doctor_test.c $(ORCH_TESTING) $(ORCH_NA
 	$(ORCH_DOCTOR),libpci libvirt))
 
 C := orchestration/pfkeep
+ORCH_DOMAIN := $(addprefix $(L)/,domain.c domain_edit.c domain_write.c uuid.c)
+# Another QEMU under a running domain.
+ORCH_VMM := $(addprefix $(L)/,agent.c base64.c qmp.c stages.c token.c virt.c vmm_args.c vmm_libvirtd.c vmm_old.c vmm_probe.c \
+	vmm_spawn.c vmm_status.c vmm_update.c) $(ORCH_DOMAIN)
 ORCH_CLI := $(addprefix $(C)/,command.c command_adopt.c command_assign.c command_doctor.c \
-	command_pf.c command_vf.c command_watch.c daemon.c table.c) $(L)/vftable.c $(L)/view.c $(L)/wire.c
-ORCH_CLI_PKGS := libpci libvirt json-c
+	command_pf.c command_vf.c command_vmm.c command_watch.c daemon.c table.c) $(L)/vftable.c \
+	$(L)/view.c $(L)/wire.c $(ORCH_VMM)
+ORCH_CLI_PKGS := libpci libvirt libvirt-qemu json-c libxml-2.0
 
 $(eval $(call program,bin/pfkeep,$(C)/main.c $(ORCH_CLI) $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR),\
 	$(ORCH_CLI_PKGS)))
 $(eval $(call unit_test,orch_command,$(C)/command_test.c $(ORCH_CLI) $(ORCH_TESTING) $(ORCH_NAMES) \
 	$(ORCH_PCI) $(ORCH_DOCTOR),$(ORCH_CLI_PKGS)))
 
-ORCH_DOMAIN := $(addprefix $(L)/,domain.c domain_edit.c domain_write.c uuid.c)
-
+$(eval $(call unit_test,orch_vmm_args,$(L)/vmm_args_test.c $(L)/vmm_args.c $(ORCH_NAMES)))
+$(eval $(call unit_test,orch_vmm_status,$(L)/vmm_status_test.c $(L)/vmm_status.c $(L)/root.c $(ORCH_NAMES),\
+	libxml-2.0))
 $(eval $(call unit_test,orch_domain,$(L)/domain_test.c $(ORCH_NAMES) $(ORCH_DOMAIN),libxml-2.0 libvirt))
 
 $(eval $(call unit_test,orch_image,$(L)/image_test.c $(L)/image.c $(L)/problem.c,json-c))

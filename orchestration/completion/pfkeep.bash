@@ -30,6 +30,7 @@ _pfkeep_options()
 	"doctor "*) _pfkeep_words "--qemu --connect $common" ;;
 	"pf adopt") _pfkeep_words "--vfs --memory --image --name $common" ;;
 	"pf release") _pfkeep_words "--force $common" ;;
+	"vmm-update "*) _pfkeep_words "--all --qemu --timeout --dry-run --connect $common" ;;
 	"vf list" | "vf assign") _pfkeep_words "--pf $common" ;;
 	"vf set") _pfkeep_words "--mac --vlan --rate --trust --spoofchk $common" ;;
 	*) _pfkeep_words "$common" ;;
@@ -42,7 +43,7 @@ _pfkeep()
 	local noun=${COMP_WORDS[1]} verb=${COMP_WORDS[2]}
 
 	if ((COMP_CWORD == 1)); then
-		_pfkeep_words "doctor pf vf events metrics --help"
+		_pfkeep_words "doctor pf vf vmm-update events metrics --help"
 		return
 	fi
 	if [[ $cur == -* ]]; then
@@ -58,7 +59,7 @@ _pfkeep()
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*" show" | *" adopt" | *" release" | *" restart" | *" set-vfs" | *" set" | *" unassign" | *" assign")
 		if [[ $noun == pf ]]; then _pfkeep_pfs; else _pfkeep_vfs; fi ;;
-	*) if [[ "$noun $verb" == "vf assign" ]]; then _pfkeep_domains; fi ;;
+	*) if [[ "$noun $verb" == "vf assign" || $noun == vmm-update ]]; then _pfkeep_domains; fi ;;
 	esac
 }
 

@@ -333,6 +333,28 @@ static int add_token(struct editor *e, bool foreign)
 	return ret;
 }
 
+/*
+ * Memory that another QEMU can take over. What the domain says of its own is left: that
+ * then decides whether it can.
+ */
+static int share_memory(struct editor *e)
+{
+	static const char *const rules[][3] = { { "source", "type", "memfd" },
+						{ "access", "mode", "shared" } };
+	xmlNodePtr backing = child(e->domain, "memoryBacking"), node;
+
+	if (backing)
+		return 0;
+	backing = xmlNewTextChild(e->domain, NULL, X("memoryBacking"), NULL);
+	e->changed = true;
+	for (int i = 0; i < 2; i++) {
+		node = backing ? xmlNewTextChild(backing, NULL, X(rules[i][0]), NULL) : NULL;
+		if (!node || !xmlNewProp(node, X(rules[i][1]), X(rules[i][2])))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int edit(struct editor *e)
 {
 	xmlNodePtr list;
@@ -347,6 +369,12 @@ static int edit(struct editor *e)
 			ret = add_vf(e, &e->tenant->vfs[i]);
 	if (!ret && e->tenant->n_vfs)
 		ret = set_emulator(e);
+	if (!ret && e->tenant->n_vfs && e->tenant->token_file)
+		ret = share_memory(e);
+	if (!ret)
+		ret = set_argument(e, "-machine", "aux-ram-share=",
+				   e->tenant->n_vfs && e->tenant->token_file ? DOMAIN_SHARED
+									     : NULL);
 	if (!ret)
 		ret = add_token(e, foreign);
 	list = qemu_child(e->domain, "commandline");

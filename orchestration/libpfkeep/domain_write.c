@@ -227,15 +227,15 @@ static void override(struct writer *w, xmlNodePtr overrides, xmlNsPtr ns, const 
 	attributes(w, node, "name", name, "type", type, "value", value, NULL);
 }
 
-/* -object secret: the token by the name of a file. */
-static void add_token(struct writer *w, xmlNodePtr domain, xmlNsPtr ns, const char *file)
+/* The token by the name of a file; and no memory that another QEMU couldn't take over. */
+static void add_arguments(struct writer *w, xmlNodePtr domain, xmlNsPtr ns, const char *file)
 {
 	xmlNodePtr list = xmlNewTextChild(domain, ns, X("commandline"), NULL), node;
 	char object[256];
-	const char *const args[] = { "-object", object };
+	const char *const args[] = { "-object", object, "-machine", DOMAIN_SHARED };
 
 	snprintf(object, sizeof(object), "secret,id=" DOMAIN_TOKEN ",file=%s", file);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 4; i++) {
 		node = list ? xmlNewTextChild(list, ns, X("arg"), NULL) : NULL;
 		w->failed |= !node;
 		attributes(w, node, "value", args[i], NULL);
@@ -252,7 +252,7 @@ static void add_overrides(struct writer *w, xmlNodePtr domain, const struct doma
 	w->failed |= !overrides;
 	if (!overrides)
 		return;
-	add_token(w, domain, ns, vm->token_file);
+	add_arguments(w, domain, ns, vm->token_file);
 	snprintf(buses, sizeof(buses), "%u", vm->spare_buses);
 	if (vm->spare_buses)
 		override(w, overrides, ns, ALIAS_PORT, "bus-reserve", "unsigned", buses);

@@ -62,6 +62,7 @@ enum command_status command_vf_assign(const struct command_input *input);
 enum command_status command_vf_unassign(const struct command_input *input);
 enum command_status command_vf_list(const struct command_input *input);
 enum command_status command_vf_show(const struct command_input *input);
+enum command_status command_vmm_update(const struct command_input *input);
 
 /* main() but for the streams. */
 enum command_status command_main(int argc, char **argv, FILE *out, FILE *err);

@@ -35,6 +35,8 @@
 #define DOMAIN_ALIAS_VF "ua-pfkeep-vf"
 /* ID of the QEMU object that holds a domain's token. */
 #define DOMAIN_TOKEN "pfkeep-token"
+/* Of -machine: what is no guest RAM can be taken over by another QEMU, too. */
+#define DOMAIN_SHARED "aux-ram-share=on"
 
 #define DOMAIN_QEMU_NAMESPACE "http://libvirt.org/schemas/domain/qemu/1.0"
 
@@ -86,7 +88,7 @@ struct domain_tenant {
 /*
  * The definition with exactly these VFs of pfkeep in it, and with what QEMU needs to
  * open them: allocated, or NULL if it is so already. Without VFs nothing of
- * pfkeep stays but the emulator. -EEXIST if another hostdev has one of them.
+ * pfkeep stays but the emulator and memory that is shared. -EEXIST if another hostdev has one of them.
  */
 int domain_edit_tenant(const char *xml, const struct domain_tenant *tenant, char **ret_xml,
 		       struct problem *problem);

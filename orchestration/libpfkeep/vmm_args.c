@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "orchestration/libpfkeep/vmm_args.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MONITOR "pfkeep-monitor"
+
+/*
+ * What is left out, and what CPR doesn't carry. An option with a value takes the
+ * next word; text: only if the value holds it.
+ */
+static const struct rule {
+	const char *option;
+	bool value;
+	const char *text;
+	const char *blocker; /* NULL: left out */
+} rules[] = {
+	{ "-S", false, NULL, NULL },
+	{ "-incoming", true, NULL, NULL },
+	{ "-chardev", true, "id=" MONITOR, NULL },
+	{ "-mon", true, "chardev=" MONITOR, NULL },
+	{ "-netdev", true, NULL, "a network backend of the host (give it VFs only)" },
+	{ "-vnc", true, NULL, "a VNC display" },
+	{ "-spice", true, NULL, "a SPICE display" },
+	{ "-tpmdev", true, NULL, "a TPM" },
+	{ "-device", true, "vhost", "a vhost device" },
+	{ "-chardev", true, "vhost", "a vhost device" },
+	{ "-loadvm", true, NULL, "a snapshot that it was started from" },
+};
+
+static const struct rule *find_rule(const char *option, const char *value)
+{
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (!strcmp(option, rules[i].option) &&
+		    (!rules[i].text || (value && strstr(value, rules[i].text))))
+			return &rules[i];
+	return NULL;
+}
+
+static int add(struct vmm_args *args, const char *word)
+{
+	char **more = reallocarray(args->argv, args->n + 2, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	args->argv = more;
+	args->argv[args->n] = strdup(word);
+	if (!args->argv[args->n])
+		return -ENOMEM;
+	args->argv[++args->n] = NULL;
+	return 0;
+}
+
+static int addf(struct vmm_args *args, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static int addf(struct vmm_args *args, const char *format, ...)
+{
+	char *word = NULL;
+	va_list ap;
+	int ret;
+
+	va_start(ap, format);
+	ret = vasprintf(&word, format, ap) < 0 ? -ENOMEM : 0;
+	va_end(ap);
+	if (!ret)
+		ret = add(args, word);
+	free(word);
+	return ret;
+}
+
+/* The number behind key in a word; -1 if it isn't there, or is no key of its own. */
+static int number_of(const char *word, const char *key)
+{
+	const char *p = strstr(word, key);
+
+	if (!p || (p > word && p[-1] != ',' && p[-1] != '{') ||
+	    !isdigit((unsigned char)*(p + strlen(key))))
+		return -1;
+	return (int)strtol(p + strlen(key), NULL, 10);
+}
+
+static int note_fd(struct vmm_args *args, const char *option, const char *value,
+		   struct problem *problem)
+{
+	int number = number_of(value, "fd=");
+
+	if (number < 0)
+		number = number_of(value, "\"fd\":\"");
+	if (number < 0)
+		return 0;
+	if (number < 3 || args->n_fds == VMM_FDS_MAX)
+		return problem_set(problem, -ENOTSUP, "%s %.80s: not as libvirt writes it", option,
+				   value);
+	args->fds[args->n_fds++] = (struct vmm_arg_fd){
+		number, strcmp(option, "-add-fd") != 0 ? -1 : number_of(value, "set=")
+	};
+	return 0;
+}
+
+/* libvirt's own files of the domain lie where the key to its secrets is. */
+static void note_dir(struct vmm_args *args, const char *value)
+{
+	static const char name[] = "/master-key.aes";
+	const char *end = strstr(value, name);
+	const char *start = end;
+
+	while (start && start > value && start[-1] != '=' && start[-1] != '"')
+		start--;
+	if (start && *start == '/' && (size_t)(end - start) < sizeof(args->dir))
+		snprintf(args->dir, sizeof(args->dir), "%.*s", (int)(end - start), start);
+}
+
+static int take(struct vmm_args *args, const char *option, const char *value,
+		struct problem *problem)
+{
+	int ret;
+
+	if (!strcmp(option, "-object"))
+		note_dir(args, value);
+	args->sriov |= strstr(value, "\"sriov\":true") || strstr(value, ",sriov=on");
+	args->token |= strstr(value, "vf-token-secret") != NULL;
+	ret = note_fd(args, option, value, problem);
+	return ret ? ret : add(args, value);
+}
+
+/* The word that follows, or NULL behind the last one. */
+static const char *following(const char *word, const char *end)
+{
+	const char *next = word + strlen(word) + 1;
+
+	return next < end ? next : NULL;
+}
+
+static int read_words(const char *word, const char *end, struct vmm_args *args,
+		      struct problem *problem)
+{
+	int ret = add(args, word);
+
+	while (!ret && (word = following(word, end))) {
+		const char *value = following(word, end);
+		const struct rule *rule = find_rule(word, value);
+
+		if (rule && rule->blocker && strcmp(value ? value : "", "none") != 0)
+			return problem_set(problem, -ENOTSUP, "it has %s, which CPR doesn't carry",
+					   rule->blocker);
+		if (rule && !rule->blocker) {
+			word = rule->value && value ? value : word;
+			continue;
+		}
+		ret = take(args, args->n > 1 ? args->argv[args->n - 1] : "", word, problem);
+	}
+	return ret;
+}
+
+int vmm_args_read(const char *cmdline, size_t len, struct vmm_args *ret_args,
+		  struct problem *problem)
+{
+	int ret;
+
+	*ret_args = (struct vmm_args){ 0 };
+	if (!len || cmdline[len - 1])
+		return problem_set(problem, -EINVAL, "its command line can't be read");
+	ret = read_words(cmdline, cmdline + len, ret_args, problem);
+	if (!ret && !*ret_args->dir)
+		ret = problem_set(problem, -ENOTSUP, "its QEMU wasn't started by libvirt");
+	if (ret)
+		vmm_args_release(ret_args);
+	return ret;
+}
+
+int vmm_args_take_over(struct vmm_args *args, const char *program, int monitor_fd, int cpr_fd,
+		       const char *main_path)
+{
+	char *name = strdup(program);
+	int ret;
+
+	if (!name)
+		return -ENOMEM;
+	free(args->argv[0]);
+	args->argv[0] = name;
+	if ((ret = add(args, "-chardev")) ||
+	    (ret = addf(args, "socket,id=" MONITOR ",fd=%d", monitor_fd)) ||
+	    (ret = add(args, "-mon")) || (ret = add(args, "chardev=" MONITOR ",mode=control")) ||
+	    (ret = add(args, "-incoming")) || (ret = addf(args, "unix:%s", main_path)) ||
+	    (ret = add(args, "-incoming")))
+		return ret;
+	return addf(args,
+		    "{\"channel-type\":\"cpr\",\"addr\":{\"transport\":\"socket\","
+		    "\"type\":\"fd\",\"str\":\"%d\"}}",
+		    cpr_fd);
+}
+
+void vmm_args_release(struct vmm_args *args)
+{
+	for (size_t i = 0; i < args->n; i++)
+		free(args->argv[i]);
+	free(args->argv);
+	*args = (struct vmm_args){ 0 };
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The command line of a running QEMU, as libvirt made it, becomes that of the one
+ * which takes over from it: another program, the same machine, waiting for the old
+ * one's state. Descriptors in it keep their numbers.
+ */
+#ifndef LIBPFKEEP_VMM_ARGS_H
+#define LIBPFKEEP_VMM_ARGS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "pfkeep/problem.h"
+
+#define VMM_FDS_MAX 64
+
+/* A descriptor that the command line names. */
+struct vmm_arg_fd {
+	int number;
+	int set; /* of QEMU's, which keeps it under another number; -1: in none */
+};
+
+struct vmm_args {
+	char **argv; /* ended by NULL; argv and its strings are one's own */
+	size_t n;
+	struct vmm_arg_fd fds[VMM_FDS_MAX];
+	size_t n_fds;
+	char dir[PATH_MAX]; /* libvirt's, of this domain: QEMU's user may write there */
+	bool sriov;	    /* a function with sriov=on */
+	bool token;	    /* one with vf-token-secret */
+};
+
+/* cmdline: the words, each with its zero. -ENOTSUP names what can't be carried over. */
+int vmm_args_read(const char *cmdline, size_t len, struct vmm_args *ret_args,
+		  struct problem *problem);
+/* The program, and what it waits for: its monitor, the old one's descriptors, its state. */
+int vmm_args_take_over(struct vmm_args *args, const char *program, int monitor_fd, int cpr_fd,
+		       const char *main_path);
+void vmm_args_release(struct vmm_args *args);
+
+#endif
