@@ -56,7 +56,10 @@ static void a_tenant_is_served(void **state)
 	pfkeep_install(&lab);
 	free(lab_run(&lab, 60, "modprobe igb; udevadm settle"));
 	pf = pf_find(&lab, PF_IGB);
-	free(lab_run(&lab, 300, "pfkeep pf adopt %s", pf));
+	free(lab_run(&lab, 300,
+		     "pfkeep pf show %s | grep -q 'driver  *vfio-pci-sriov' || "
+		     "pfkeep pf adopt %s",
+		     pf, pf));
 	text = lab_run(&lab, 60, "echo VM $(virsh -q list --name | grep pfkeep-)");
 	pf_vm = lab_field(text, "VM ");
 	free(text);

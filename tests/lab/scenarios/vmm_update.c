@@ -67,9 +67,13 @@ static char *word(const char *script)
 static void a_tenant_is_served(void **state)
 {
 	pfkeep_install(&lab);
-	free(lab_run(&lab, 60, "modprobe igb; udevadm settle; cp " QEMU " " NEW));
+	free(lab_run(&lab, 60,
+		     "modprobe igb; udevadm settle; cp --remove-destination " QEMU " " NEW));
 	pf = pf_find(&lab, PF_IGB);
-	free(lab_run(&lab, 300, "pfkeep pf adopt %s", pf));
+	free(lab_run(&lab, 300,
+		     "pfkeep pf show %s | grep -q 'driver  *vfio-pci-sriov' || "
+		     "pfkeep pf adopt %s",
+		     pf, pf));
 	pf_vm = word("virsh -q list --name | grep pfkeep-");
 	pfkeep_define(&lab, &red, pf, 0, MAC);
 	pfkeep_wait_vf(&lab, &red);
@@ -260,7 +264,7 @@ static void what_cannot_take_over_is_refused(void **state)
 		const char *make, *words;
 	} files[] = {
 		{ "rm -f " BAD, "No such file" },
-		{ "cp " QEMU " " BAD "; chmod -x " BAD, "executable" },
+		{ "cp --remove-destination " QEMU " " BAD "; chmod -x " BAD, "executable" },
 		{ "printf '#!/bin/sh\\nexit 3\\n' >" BAD "; chmod 755 " BAD, "ended" },
 		{ "printf '#!/bin/sh\\nexec sleep 600\\n' >" BAD, "in time" },
 		{ "printf '#!/bin/sh\\nexec /usr/bin/qemu-system-x86_64 \"$@\"\\n' >" BAD,
