@@ -250,8 +250,8 @@ static void an_apparmor_that_keeps_libvirtd_from_our_qemu_blocks(void **state)
 	fakehost_file(&host, MAY_READ, "  owner /run/pfkeep/tokens/*.qemu r,\n");
 	expect("apparmor", DOCTOR_BLOCKER, "keeps libvirtd from starting " DOCTOR_QEMU);
 	/* As the package has it: all of /usr/bin may be started. */
-	fakehost_remove(&host, DOCTOR_QEMU + 1);
-	fakehost_link(&host, DOCTOR_QEMU + 1, "/usr/bin/pfkeep-qemu-system-x86_64");
+	fakehost_remove(&host, &DOCTOR_QEMU[1]);
+	fakehost_link(&host, &DOCTOR_QEMU[1], "/usr/bin/pfkeep-qemu-system-x86_64");
 	assert_int_equal(apparmor_says("lets domains read their tokens"), DOCTOR_OK);
 }
 

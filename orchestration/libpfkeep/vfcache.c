@@ -92,13 +92,18 @@ void vfcache_free(struct vfcache *cache)
 	free(cache);
 }
 
+static bool same_mark(const struct mark *a, const struct mark *b)
+{
+	return bdf_equal(&a->bdf, &b->bdf) && a->owner == b->owner;
+}
+
 static void mark(struct vfcache *cache, const struct mark *new)
 {
 	struct marks *marks = &cache->marks;
 
 	pthread_mutex_lock(&cache->marking);
 	/* An operation marks the same PF again and again. */
-	if (!marks->n || memcmp(&marks->list[marks->n - 1], new, sizeof(*new))) {
+	if (!marks->n || !same_mark(&marks->list[marks->n - 1], new)) {
 		if (marks->n < MARKS)
 			marks->list[marks->n++] = *new;
 		else
@@ -109,12 +114,7 @@ static void mark(struct vfcache *cache, const struct mark *new)
 
 static void touch(struct vfcache *cache, const struct bdf *bdf, bool owner)
 {
-	struct mark new;
-
-	memset(&new, 0, sizeof(new));
-	new.bdf = *bdf;
-	new.owner = owner;
-	mark(cache, &new);
+	mark(cache, &(struct mark){ *bdf, owner });
 }
 
 void vfcache_touch(struct vfcache *cache, const struct bdf *function)
@@ -255,7 +255,7 @@ static int heed(struct vfcache *cache, const struct mark *mark, struct problem *
 static bool seen(const struct marks *marks, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
-		if (!memcmp(&marks->list[k], &marks->list[i], sizeof(marks->list[i])))
+		if (same_mark(&marks->list[k], &marks->list[i]))
 			return true;
 	return false;
 }
