@@ -25,6 +25,7 @@
 #define MAC	"02:70:66:00:00:01"
 #define FRAMES	50 /* a second */
 #define READY_S 240
+#define ADOPT_S 420 /* pfkeepd itself gives a PF VM 300 s to boot */
 
 static struct lab lab;
 static struct bench bench;
@@ -56,7 +57,7 @@ static void a_tenant_is_served(void **state)
 	pfkeep_install(&lab);
 	free(lab_run(&lab, 60, "modprobe igb; udevadm settle"));
 	pf = pf_find(&lab, PF_IGB);
-	free(lab_run(&lab, 300,
+	free(lab_run(&lab, ADOPT_S,
 		     "pfkeep pf show %s | grep -q 'driver  *vfio-pci-sriov' || "
 		     "pfkeep pf adopt %s",
 		     pf, pf));

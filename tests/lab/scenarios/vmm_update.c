@@ -30,6 +30,7 @@
 #define BAD	"/var/lib/pfkeep-lab-bad-qemu"
 #define FRAMES	10 /* a second: what comes while the guest stands still fits its receive ring */
 #define TIMEOUT 240
+#define ADOPT_S 420 /* pfkeepd itself gives a PF VM 300 s to boot */
 
 static struct lab lab;
 static struct bench bench;
@@ -70,7 +71,7 @@ static void a_tenant_is_served(void **state)
 	free(lab_run(&lab, 60,
 		     "modprobe igb; udevadm settle; cp --remove-destination " QEMU " " NEW));
 	pf = pf_find(&lab, PF_IGB);
-	free(lab_run(&lab, 300,
+	free(lab_run(&lab, ADOPT_S,
 		     "pfkeep pf show %s | grep -q 'driver  *vfio-pci-sriov' || "
 		     "pfkeep pf adopt %s",
 		     pf, pf));
@@ -183,8 +184,10 @@ static unsigned int n_rounds(void)
 
 static void the_pf_vm_is_updated(void **state)
 {
-	char *before = what_the_pf_vm_knows(), *after;
+	char *before, *after;
 
+	assert_non_null(pf_vm);
+	before = what_the_pf_vm_knows();
 	for (unsigned int i = 0; i < n_rounds(); i++) {
 		update(pf_vm, i % 2 ? QEMU : NEW, "vmm-update of the PF VM");
 		libvirt_manages(pf_vm);
@@ -208,9 +211,13 @@ static void the_tenant_is_updated(void **state)
 
 static void all_are_updated(void **state)
 {
-	char *vm = process_of(pf_vm), *tenant = process_of(red.name), *now;
-	struct wire_flow flow = begin();
+	char *vm, *tenant, *now;
+	struct wire_flow flow;
 
+	assert_non_null(pf_vm);
+	vm = process_of(pf_vm);
+	tenant = process_of(red.name);
+	flow = begin();
 	free(lab_run(&lab, 2 * TIMEOUT, "pfkeep vmm-update --all --timeout 120 --qemu " QEMU));
 	finish(&flow, "vmm-update --all");
 	now = process_of(pf_vm);
