@@ -216,6 +216,8 @@ static int turn_into(const struct model *m, int pidfd, char *const *argv,
 	if (ret)
 		return ret;
 	setsid();
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
 	if (setns(pidfd, CLONE_NEWNS) || chdir("/") || close_range(3, ~0U, CLOSE_RANGE_CLOEXEC))
 		return -errno;
 	ret = place(passes, n);

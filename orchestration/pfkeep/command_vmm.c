@@ -125,6 +125,18 @@ static enum command_status update_all(const struct command_input *input, uint64_
 	return status;
 }
 
+/*
+ * libvirtd goes away under a connection that is then closed; and an interrupt must not leave
+ * a guest that libvirt doesn't know of. All that is waited for has a limit.
+ */
+static void stay_to_the_end(void)
+{
+	static const int signals[] = { SIGPIPE, SIGINT, SIGTERM, SIGHUP };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], SIG_IGN);
+}
+
 enum command_status command_vmm_update(const struct command_input *input)
 {
 	const char *timeout = input->options[OPT_TIMEOUT];
@@ -143,8 +155,7 @@ enum command_status command_vmm_update(const struct command_input *input)
 			    TIMEOUT_MAX);
 		return command_fail(input, COMMAND_USAGE, &problem);
 	}
-	/* libvirtd goes away under a connection that is then closed. */
-	signal(SIGPIPE, SIG_IGN);
+	stay_to_the_end();
 	list = input->json ? json_object_new_array() : NULL;
 	status = all ? update_all(input, timeout_s, list)
 		     : update_one(input, input->args[0], timeout_s, list);
