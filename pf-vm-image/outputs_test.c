@@ -244,6 +244,24 @@ static void an_image_that_a_vm_has_open_is_left_alone(void **state)
 	assert_int_equal(scratch_check_output(in_dir("image"), &p), 0);
 }
 
+/* /dev/shm is memory wherever the image lies. */
+static void a_file_is_copied_to_another_file_system(void **state)
+{
+	char far[] = "/dev/shm/outputs_test.XXXXXX", to[PATH_MAX];
+	struct problem p = { .text = "" };
+	char *text;
+
+	put("near", "whole", 5);
+	assert_non_null(mkdtemp(far));
+	assert_int_equal(scratch_path(far, "far", to), 0);
+	if (files_copy(in_dir("near"), to, 0644, &p))
+		fail_msg("%s", p.text);
+	assert_int_equal(files_read(far, "far", &text, &p), 0);
+	assert_string_equal(text, "whole");
+	free(text);
+	assert_int_equal(scratch_remove_tree(far), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -263,6 +281,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_no_image_is_never_replaced, make_dir,
 						remove_dir),
 		cmocka_unit_test_setup_teardown(an_image_that_a_vm_has_open_is_left_alone, make_dir,
+						remove_dir),
+		cmocka_unit_test_setup_teardown(a_file_is_copied_to_another_file_system, make_dir,
 						remove_dir),
 	};
 

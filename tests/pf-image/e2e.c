@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -133,8 +134,28 @@ static _Noreturn void become(const char *const argv[], int out)
 	_exit(127);
 }
 
-/* sig comes when at was said; NULL: none does. */
-static int run(const char *const argv[], const char *at, int sig)
+/* What happens to the program once it has said something; at NULL: nothing does. */
+struct blow {
+	const char *at;
+	int sig;	  /* it is sent this, */
+	const char *disk; /* or this tmpfs has no room from then on */
+};
+
+/* At once: as if another one had taken what was there. */
+static void fill(const char *dir)
+{
+	assert_int_equal(mount(NULL, dir, NULL, MS_REMOUNT, "size=1m"), 0);
+}
+
+static void strike(pid_t pid, const struct blow *blow)
+{
+	if (blow->disk)
+		fill(blow->disk);
+	else
+		kill(pid, blow->sig);
+}
+
+static int run(const char *const argv[], struct blow blow)
 {
 	size_t used = 0;
 	int fds[2], status;
@@ -149,20 +170,20 @@ static int run(const char *const argv[], const char *at, int sig)
 	while ((n = read(fds[0], e2e_output + used, sizeof(e2e_output) - 1 - used)) > 0) {
 		used += (size_t)n;
 		e2e_output[used] = '\0';
-		if (at && strstr(e2e_output, at)) {
-			kill(pid, sig);
-			at = NULL;
+		if (blow.at && strstr(e2e_output, blow.at)) {
+			strike(pid, &blow);
+			blow.at = NULL;
 		}
 	}
 	close(fds[0]);
 	e2e_output[used] = '\0';
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (at)
-		fail_msg("never said '%s': %s", at, e2e_output);
+	if (blow.at)
+		fail_msg("never said '%s': %s", blow.at, e2e_output);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static int vrun(const char *at, int sig, const char *command, va_list ap)
+static int vrun(struct blow blow, const char *command, va_list ap)
 {
 	const char *argv[ARGS_MAX + 1] = { pf_image(), command };
 	size_t n = 2;
@@ -170,7 +191,7 @@ static int vrun(const char *at, int sig, const char *command, va_list ap)
 	while (n < ARGS_MAX && (argv[n] = va_arg(ap, const char *)))
 		n++;
 	argv[n] = NULL;
-	return run(argv, at, sig);
+	return run(argv, blow);
 }
 
 int e2e_run(const char *command, ...)
@@ -179,7 +200,7 @@ int e2e_run(const char *command, ...)
 	int status;
 
 	va_start(ap, command);
-	status = vrun(NULL, 0, command, ap);
+	status = vrun((struct blow){ NULL }, command, ap);
 	va_end(ap);
 	return status;
 }
@@ -190,7 +211,7 @@ void e2e_expect(int wanted, const char *text, const char *command, ...)
 	int status;
 
 	va_start(ap, command);
-	status = vrun(NULL, 0, command, ap);
+	status = vrun((struct blow){ NULL }, command, ap);
 	va_end(ap);
 	if (status != wanted)
 		fail_msg("exit status %d, not %d: %s", status, wanted, e2e_output);
@@ -204,10 +225,24 @@ void e2e_expect_signalled(const char *at, int sig, const char *command, ...)
 	int status;
 
 	va_start(ap, command);
-	status = vrun(at, sig, command, ap);
+	status = vrun((struct blow){ .at = at, .sig = sig }, command, ap);
 	va_end(ap);
 	if (status != 1)
 		fail_msg("exit status %d, not 1: %s", status, e2e_output);
+}
+
+void e2e_expect_filled(const char *at, const char *dir, const char *command, ...)
+{
+	va_list ap;
+	int status;
+
+	va_start(ap, command);
+	status = vrun((struct blow){ .at = at, .disk = dir }, command, ap);
+	va_end(ap);
+	if (status != 1)
+		fail_msg("exit status %d, not 1: %s", status, e2e_output);
+	if (!strstr(e2e_output, "No space left on device"))
+		fail_msg("doesn't say why: %s", e2e_output);
 }
 
 int e2e_product(const char *product, const char *file, char ret_path[PATH_MAX])
@@ -224,7 +259,7 @@ int e2e_product(const char *product, const char *file, char ret_path[PATH_MAX])
 				file) < PATH_MAX
 			       ? 0
 			       : -1;
-	if (run(build, NULL, 0)) {
+	if (run(build, (struct blow){ NULL })) {
 		print_error("%s", e2e_output);
 		return -1;
 	}

@@ -30,6 +30,10 @@ void e2e_expect(int wanted, const char *text, const char *command, ...) __attrib
 void e2e_expect_signalled(const char *at, int sig, const char *command, ...)
 	__attribute__((sentinel));
 
+/* The same, but from then on the tmpfs at dir has no room; it says so. */
+void e2e_expect_filled(const char *at, const char *dir, const char *command, ...)
+	__attribute__((sentinel));
+
 /* A file of a product: ${PFKEEP_PRODUCTS}/NAME, else built if need be. 0 or -1, for setup. */
 int e2e_product(const char *product, const char *file, char ret_path[PATH_MAX]);
 /* A copy of the product's image. */

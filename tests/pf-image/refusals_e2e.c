@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -253,12 +254,60 @@ static void a_full_disk(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+static void expect_empty(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			fail_msg("%s is left", entry->d_name);
+	closedir(dir);
+}
+
+/* There was room when it began: somebody else takes it. */
+static void a_disk_that_fills_up(void **state)
+{
+	char dir[PATH_MAX], to[PATH_MAX];
+
+	in_dir("filling", dir);
+	assert_int_equal(mkdir(dir, 0755), 0);
+	assert_int_equal(mount("filling", dir, "tmpfs", 0, "size=600m"), 0);
+	scratch_path(dir, "image", to);
+	e2e_expect_filled("check the image", dir, "customize", "--vfs", "1", image, to, NULL);
+	/* The image neither, of course. */
+	expect_empty(dir);
+	assert_int_equal(umount(dir), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 static void a_line_that_makes_no_sense(void **state)
 {
 	e2e_expect(2, "--vfs", "customize", "--vfs", "65536", image, other, NULL);
 	e2e_expect(2, "IMAGE and OUTPUT", "customize", image, NULL);
 	e2e_expect(2, "--file", "customize", "--file", "x:relative", image, other, NULL);
 	e2e_expect(2, NULL, "biuld", other, NULL);
+}
+
+/* Each "--option" of its help, as "Fl -option". */
+static void the_manual_has_every_option(void **state)
+{
+	static const char *const commands[] = { "build", "customize", "inspect", "verify" };
+	struct problem p = { .text = "" };
+	char *man, words[64];
+
+	assert_int_equal(files_read("pf-vm-image/man", "pf-image.1", &man, &p), 0);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		e2e_expect(0, "usage: ", commands[i], "--help", NULL);
+		for (char *at = e2e_output; (at = strstr(at, "  --")); at += 4) {
+			snprintf(words, sizeof(words), "Fl -%.*s",
+				 (int)strspn(at + 4, "abcdefghijklmnopqrstuvwxyz-"), at + 4);
+			if (!strstr(man, words))
+				fail_msg("the manual of %s has no '%s'", commands[i], words);
+		}
+	}
+	free(man);
 }
 
 static void signals_in_the_middle(void **state)
@@ -283,7 +332,9 @@ static int body(int argc, char **argv)
 		REFUSES(a_part_that_was_changed),
 		REFUSES(an_image_in_use),
 		REFUSES(a_full_disk),
+		REFUSES(a_disk_that_fills_up),
 		REFUSES(a_line_that_makes_no_sense),
+		cmocka_unit_test(the_manual_has_every_option),
 		REFUSES(signals_in_the_middle),
 	};
 
