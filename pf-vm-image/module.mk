@@ -33,3 +33,4 @@ $(eval $(call unit_test,pf_image_vendor,$(addprefix pf-vm-image/,vendor_test.c d
 
 $(eval $(call install,pfkeep-image,755,$(BUILD)/pf-vm-image/pf-image,$(BINDIR)/pf-image))
 $(eval $(call install,pfkeep-image,755,$(BUILD)/pf-vm-image/pf-init,$(LIBEXECDIR)/pf-init))
+$(eval $(call install,pfkeep-image,644,pf-vm-image/man/pf-image.1,$(SHAREDIR)/man/man1/pf-image.1))
