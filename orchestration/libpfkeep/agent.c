@@ -10,10 +10,11 @@
 #include "pfkeep/base64.h"
 #include "pfkeep/cleanup.h"
 
-#define COMMAND_TIMEOUT_S 30 /* making VFs takes seconds, of some hardware */
-#define POLL_FIRST_MS	  2
-#define POLL_LAST_MS	  50
-#define SYSFS_PCI	  "/sys/bus/pci/devices/"
+#define COMMAND_TIMEOUT_S   30
+#define ATTRIBUTE_TIMEOUT_S 180 /* some hardware takes half a second for each VF */
+#define POLL_FIRST_MS	    2
+#define POLL_LAST_MS	    50
+#define SYSFS_PCI	    "/sys/bus/pci/devices/"
 
 static const char *const allowed[] = { "/usr/sbin/ip", "/usr/sbin/ethtool", "/usr/sbin/nvme" };
 
@@ -69,8 +70,9 @@ static int parse_reply(const char *text, struct json_object **ret_value, struct 
  * Send {"execute":NAME,"arguments":ARGUMENTS}; takes over arguments, NULL for
  * none.
  */
-static int call(const struct agent_link *link, const char *name, struct json_object *arguments,
-		struct json_object **ret_value, struct problem *problem)
+static int call_within(const struct agent_link *link, const char *name,
+		       struct json_object *arguments, unsigned int timeout_s,
+		       struct json_object **ret_value, struct problem *problem)
 {
 	CLEANUP(drop) struct json_object *request = json_object_new_object();
 	CLEANUP(cleanup_free) char *reply = NULL;
@@ -87,8 +89,14 @@ static int call(const struct agent_link *link, const char *name, struct json_obj
 		link->data,
 		json_object_to_json_string_ext(request, JSON_C_TO_STRING_PLAIN |
 								JSON_C_TO_STRING_NOSLASHESCAPE),
-		COMMAND_TIMEOUT_S, &reply, problem);
+		timeout_s, &reply, problem);
 	return ret ? ret : parse_reply(reply, ret_value, problem);
+}
+
+static int call(const struct agent_link *link, const char *name, struct json_object *arguments,
+		struct json_object **ret_value, struct problem *problem)
+{
+	return call_within(link, name, arguments, COMMAND_TIMEOUT_S, ret_value, problem);
 }
 
 int agent_ping(const struct agent_link *link, struct problem *problem)
@@ -278,6 +286,17 @@ static int file_call(const struct agent_link *link, const char *name, int64_t ha
 	return call(link, name, arguments, ret_value, problem);
 }
 
+/* The agent buffers what it is told to write: here the kernel gets it, and does it. */
+static int flush_file(const struct agent_link *link, int64_t handle, struct problem *problem)
+{
+	CLEANUP(drop) struct json_object *value = NULL;
+	struct json_object *arguments = json_object_new_object();
+
+	json_object_object_add(arguments, "handle", json_object_new_int64(handle));
+	return call_within(link, "guest-file-flush", arguments, ATTRIBUTE_TIMEOUT_S, &value,
+			   problem);
+}
+
 /* An error that is there already is the one that counts. */
 static int close_file(const struct agent_link *link, int64_t handle, int ret,
 		      struct problem *problem)
@@ -327,7 +346,7 @@ int agent_read(const struct agent_link *link, const char *path, char *ret_text, 
 int agent_write(const struct agent_link *link, const char *path, const char *text,
 		struct problem *problem)
 {
-	CLEANUP(drop) struct json_object *written = NULL, *flushed = NULL;
+	CLEANUP(drop) struct json_object *written = NULL;
 	CLEANUP(cleanup_free) char *data = NULL;
 	int64_t handle;
 	int ret;
@@ -338,8 +357,7 @@ int agent_write(const struct agent_link *link, const char *path, const char *tex
 	if (ret)
 		return ret;
 	ret = file_call(link, "guest-file-write", handle, "buf-b64", data, &written, problem);
-	/* The agent buffers; the attribute's answer comes with the flush. */
 	if (!ret)
-		ret = file_call(link, "guest-file-flush", handle, NULL, NULL, &flushed, problem);
+		ret = flush_file(link, handle, problem);
 	return close_file(link, handle, ret, problem);
 }

@@ -148,6 +148,27 @@ static void a_silent_agent_is_a_timeout(void **state)
 	assert_non_null(strstr(problem.text, "not responding"));
 }
 
+static unsigned int patience;
+
+/* How long whoever asks would wait while the VFs are made. */
+static int note_patience(void *data, const char *request, unsigned int timeout_s, char **ret_reply,
+			 struct problem *problem)
+{
+	const struct agent_link *real = data;
+
+	if (strstr(request, "guest-file-flush"))
+		patience = timeout_s;
+	return real->command(real->data, request, timeout_s, ret_reply, problem);
+}
+
+static void making_vfs_may_take_minutes(void **state)
+{
+	const struct agent_link link = { note_patience, &link_ };
+
+	assert_int_equal(guest_set_vfs(&link, 3, NULL), 0);
+	assert_true(patience >= 120);
+}
+
 /* Whatever a compromised guest says, in the place where it hurts. */
 static void a_lying_agent_is_caught(void **state)
 {
@@ -246,6 +267,8 @@ int main(void)
 		T(settings_that_the_driver_refuses_are_said),
 		T(only_listed_programs_and_files_are_asked_for),
 		T(a_silent_agent_is_a_timeout),
+		T(making_vfs_may_take_minutes),
+		T(making_vfs_may_take_minutes),
 		T(a_lying_agent_is_caught),
 		T(a_program_that_never_ends_is_given_up),
 		T(a_pf_that_is_no_network_device_has_no_settings),
