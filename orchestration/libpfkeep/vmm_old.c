@@ -100,7 +100,8 @@ int vmm_old_migrate(virDomainPtr dom, const char *main_path, const char *cpr_pat
 	json_object_array_add(channels, channel("main", main_path));
 	json_object_array_add(channels, channel("cpr", cpr_path));
 	json_object_object_add(arguments, "channels", channels);
-	return vmm_old_command(dom, "migrate", arguments, NULL, problem);
+	ret = vmm_old_command(dom, "migrate", arguments, NULL, problem);
+	return ret == -EIO ? -ECONNABORTED : ret;
 }
 
 static int is_running(virDomainPtr dom, bool *ret_running, struct problem *problem)
@@ -113,6 +114,11 @@ static int is_running(virDomainPtr dom, bool *ret_running, struct problem *probl
 	return ret;
 }
 
+int vmm_old_cancel(virDomainPtr dom, struct problem *problem)
+{
+	return vmm_old_command(dom, "migrate_cancel", NULL, NULL, problem);
+}
+
 int vmm_old_go_on(virDomainPtr dom, unsigned int timeout_ms, struct problem *problem)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_MS * 1000000L };
@@ -120,7 +126,6 @@ int vmm_old_go_on(virDomainPtr dom, unsigned int timeout_ms, struct problem *pro
 	bool running = false;
 	int ret;
 
-	vmm_old_command(dom, "migrate_cancel", NULL, NULL, NULL);
 	while (!(ret = is_running(dom, &running, problem)) && !running) {
 		if (qmp_now_ms() > deadline)
 			return problem_set(problem, -ETIMEDOUT, "the old QEMU doesn't go on");

@@ -16,10 +16,15 @@ int vmm_old_version(virDomainPtr dom, struct vmm_qemu *qemu, struct problem *pro
 
 /* What keeps it from handing over, in its own words: -ENOTSUP. */
 int vmm_old_blockers(virDomainPtr dom, struct problem *problem);
-/* It connects to both and goes on when it has been read. */
+/*
+ * It connects to both and goes on when it has been read. -ECONNABORTED: libvirtd went away
+ * with the order, and whether QEMU has it nobody knows.
+ */
 int vmm_old_migrate(virDomainPtr dom, const char *main_path, const char *cpr_path,
 		    struct problem *problem);
-/* Nobody reads it any more: it runs its guest again. */
+/* It gives up handing over; if that is over already, it says so. */
+int vmm_old_cancel(virDomainPtr dom, struct problem *problem);
+/* Until it runs its guest again. */
 int vmm_old_go_on(virDomainPtr dom, unsigned int timeout_ms, struct problem *problem);
 
 /* Under which number QEMU keeps what it was given for one of its sets. */

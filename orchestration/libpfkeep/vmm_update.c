@@ -44,6 +44,7 @@ struct update {
 	struct vmm_pass passes[VMM_FDS_MAX + N_STD + 2];
 	size_t n_passes;
 	int monitor; /* our end */
+	int cpr;     /* ours, too: see stage_start() */
 	char main_path[PATH_MAX + 16], cpr_path[PATH_MAX + 16];
 	struct vmm_pty ptys[PTYS_MAX]; /* of the new QEMU */
 	size_t n_ptys;
@@ -247,6 +248,8 @@ static int undo_prepare(void *work, struct problem *problem)
 	u->n_passes = 0;
 	if (u->monitor >= 0)
 		close(take_fd(&u->monitor));
+	if (u->cpr >= 0)
+		close(take_fd(&u->cpr));
 	if (*u->cpr_path) {
 		unlink(u->cpr_path);
 		unlink(u->main_path);
@@ -313,7 +316,12 @@ static int stage_start(void *work, struct problem *problem)
 	if (!ret)
 		ret = vmm_spawn(u->done->old, u->old, u->args.argv, u->passes, u->n_passes,
 				&u->done->new, &u->new, problem);
-	/* Its ends of what it alone shall hold: when it dies, we hear of it. */
+	/*
+	 * Its ends of what it alone shall hold: when it dies, we hear of it. The old QEMU mustn't:
+	 * on a hang-up it goes on to connect, and when that fails QEMU 10.2 ends in an assertion
+	 * (vfio_cpr_pci_notifier() takes back what it hasn't done yet).
+	 */
+	u->cpr = u->passes[--u->n_passes].fd;
 	for (size_t i = 0; i < u->n_passes; i++)
 		close(u->passes[i].fd);
 	u->n_passes = 0;
@@ -359,17 +367,24 @@ static int await_guest(struct update *u, struct problem *problem)
 	return ret;
 }
 
-/* What is left of the new QEMU mustn't read on while the old one takes its guest back. */
+/*
+ * The old QEMU is told before the new one ends, for the same reason; and the new one must have
+ * ended before the old one's guest runs, if it has stood still already.
+ */
 static int take_back(struct update *u, int err, struct problem *problem)
 {
 	struct problem why = { "" };
 	int ret;
 
+	ret = vmm_old_cancel(u->dom, &why);
 	vmm_kill(u->new, STOP_MS);
-	ret = vmm_old_go_on(u->dom, STOP_MS, &why);
-	/* libvirtd may have ended meanwhile. */
-	if (ret && !connect_to(u, &why))
+	if (!ret)
 		ret = vmm_old_go_on(u->dom, STOP_MS, &why);
+	/* libvirtd may have ended meanwhile. */
+	if (ret && !connect_to(u, &why)) {
+		vmm_old_cancel(u->dom, NULL);
+		ret = vmm_old_go_on(u->dom, STOP_MS, &why);
+	}
 	return ret ? problem_prefix(problem, err, "%.100s, and", why.text) : err;
 }
 
@@ -380,7 +395,8 @@ static int stage_transfer(void *work, struct problem *problem)
 	int ret;
 
 	ret = vmm_old_migrate(u->dom, u->main_path, u->cpr_path, problem);
-	if (!ret)
+	/* What became of an order that was lost on its way shows in the new QEMU. */
+	if (!ret || ret == -ECONNABORTED)
 		ret = await_guest(u, problem);
 	u->done->transfer_ms = qmp_now_ms() - start;
 	if (ret)
@@ -487,7 +503,9 @@ static void release(struct update *u)
 int vmm_update(const struct vmm_update *how, struct vmm_updated *ret_updated,
 	       struct problem *problem)
 {
-	struct update u = { .how = how, .done = ret_updated, .old = -1, .new = -1, .monitor = -1 };
+	struct update u = {
+		.how = how, .done = ret_updated, .old = -1, .new = -1, .monitor = -1, .cpr = -1
+	};
 	int ret;
 
 	*ret_updated = (struct vmm_updated){ .domain = "" };

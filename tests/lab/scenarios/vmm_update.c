@@ -242,7 +242,7 @@ __attribute__((format(printf, 2, 3))) static void refused(const char *words, con
 	if (vasprintf(&options, format, args) < 0)
 		fail_msg("no memory");
 	va_end(args);
-	status = lab_try(&lab, TIMEOUT, &said, "pfkeep vmm-update --timeout 15 %s", options);
+	status = lab_try(&lab, TIMEOUT, &said, "pfkeep vmm-update --timeout 60 %s", options);
 	said[strlen(said) - (*said != 0)] = '\0';
 	last = strrchr(said, '\n') ? strrchr(said, '\n') + 1 : said;
 	printf("# %s: %s\n", options, last);
@@ -282,32 +282,34 @@ static void what_cannot_take_over_is_refused(void **state)
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		free(lab_run(&lab, 60, "%s", files[i].make));
-		refused(files[i].words, "--dry-run --qemu " BAD " red");
+		refused(files[i].words, "--dry-run --timeout %d --qemu " BAD " red",
+			strcmp(files[i].words, "in time") ? 60 : 15);
 	}
 	refused("no such domain", "--dry-run nobody");
 	finish(&flow, NULL);
 	still(red.name, before);
 }
 
-/* It looks well when it is asked, and then dies, or does nothing, with the state in hand. */
+/* It looks well when it is asked, and then dies, does nothing, or dies with the state in hand. */
 static void a_failing_switch_leaves_the_old_qemu(void **state)
 {
-	static const char *const ends[] = { "exit 1", "exec sleep 600" };
+	static const char *const ends[] = { "exit 1", "exec sleep 600",
+					    "exec " QEMU " \"$@\" -device nonsense" };
 	char *before = process_of(red.name);
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		struct wire_flow flow = begin();
 
 		free(lab_run(&lab, 60,
 			     "printf '#!/bin/sh\\ncase \"$*\" in *-incoming*) %s;; esac\\n"
 			     "exec " QEMU " \"$@\"\\n' >" BAD "; chmod 755 " BAD,
 			     ends[i]));
-		refused("transfer", "--qemu " BAD " red");
+		refused("transfer", "--timeout 40 --qemu " BAD " red");
 		libvirt_manages(red.name);
 		finish(&flow, NULL);
 	}
 	still(red.name, before);
-	update(red.name, NEW, "vmm-update after two that failed");
+	update(red.name, NEW, "vmm-update after some that failed");
 }
 
 /* Each is killed when the guest is about to move. */
