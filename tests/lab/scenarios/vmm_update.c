@@ -290,11 +290,10 @@ static void what_cannot_take_over_is_refused(void **state)
 	still(red.name, before);
 }
 
-/* It looks well when it is asked, and then dies, does nothing, or dies with the state in hand. */
+/* It looks well when it is asked, and then dies, or does nothing, with a state to be read. */
 static void a_failing_switch_leaves_the_old_qemu(void **state)
 {
-	static const char *const ends[] = { "exit 1", "exec sleep 600",
-					    "exec " QEMU " \"$@\" -device nonsense" };
+	static const char *const ends[] = { "exit 1", "exec sleep 600" };
 	char *before = process_of(red.name);
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
