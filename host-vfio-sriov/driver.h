@@ -170,6 +170,7 @@ int sriov_park_open(struct vfio_device *core_vdev);
 void sriov_park_close(struct vfio_device *core_vdev);
 void sriov_park_settle(struct sriov_device *dev);
 void sriov_park_end(struct sriov_device *dev);
+void sriov_park_reset_unbound(struct sriov_device *dev);
 void sriov_park_shutdown(struct pci_dev *pdev);
 void sriov_park_set_keep_alive(struct sriov_device *dev, bool on);
 

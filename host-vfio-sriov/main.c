@@ -150,6 +150,7 @@ static void sriov_remove(struct pci_dev *pdev)
 	sriov_attributes_remove(dev);
 	sriov_park_end(dev);
 	vfio_pci_core_unregister_device(&dev->core);
+	sriov_park_reset_unbound(dev);
 	keep_awake(pdev, false);
 	vfio_put_device(&dev->core.vdev);
 }

@@ -11,7 +11,7 @@
  *   interrupts and its DMA, but for the reset; the next open does without, too.
  *
  * What is owed then is done when the reason is gone (sriov_park_settle) or the
- * device is unbound (sriov_park_end).
+ * device is unbound (sriov_park_end, sriov_park_reset_unbound).
  */
 #include <linux/pm_runtime.h>
 
@@ -265,6 +265,9 @@ void sriov_park_close(struct vfio_device *core_vdev)
 /* False: what is owed can't be done now, but soon. Under dev_set->lock. */
 static bool settle(struct sriov_device *dev)
 {
+	/* the unbind does what is owed; afterwards the function may be another driver's */
+	if (dev->dying)
+		return true;
 	if (dev->parked && !READ_ONCE(dev->keep_alive)) {
 		if (!try_core_close(dev))
 			return false;
@@ -300,6 +303,23 @@ void sriov_park_end(struct sriov_device *dev)
 		dev->parked = false;
 	}
 	mutex_unlock(&dev_set->lock);
+}
+
+/*
+ * The reset that the last close has left out, for the function not to be handed on
+ * as its user has left it. Nobody has it open any more, its VFs are gone; remove's
+ * caller holds the device lock.
+ */
+void sriov_park_reset_unbound(struct sriov_device *dev)
+{
+	struct pci_dev *pdev = dev->core.pdev;
+
+	if (!dev->spared || READ_ONCE(dev->keep_alive) ||
+	    pdev->error_state == pci_channel_io_perm_failure)
+		return;
+	dev->spared = false;
+	if (!pci_reset_function_locked(pdev))
+		pci_info(pdev, "reset at unbind: no VF is held\n");
 }
 
 void sriov_park_set_keep_alive(struct sriov_device *dev, bool on)

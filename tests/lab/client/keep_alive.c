@@ -180,6 +180,36 @@ static void the_reset_that_held_vfs_put_off_comes(const struct context *c)
 	device_close(&pf.dev);
 }
 
+static void unbind_pf(const struct context *c, struct child *self)
+{
+	client_child_say(self);
+	CHECK(!sysfs_unbind(c->pf), "unbind");
+}
+
+/* The last holder's end and the unbind meet: the reset is the unbind's. */
+static void the_reset_that_held_vfs_put_off_comes_at_unbind(const struct context *c)
+{
+	struct child unbinder;
+	struct device vf;
+	struct pf pf;
+
+	client_open_with_vfs(c, &pf, 2);
+	client_hold(c, 0, &vf);
+	set_marker(&pf.dev);
+	device_close(&pf.dev);
+	client_child_start(&unbinder, unbind_pf, c);
+	REQUIRE(client_child_await(&unbinder, 10), "unbinder");
+	CHECK(sysfs_await(c->pf, "vfio_sriov/state", "unbinding=1", 10), "unbind doesn't begin");
+	device_close(&vf);
+	CHECK(client_child_join(&unbinder, 30) == 0, "unbind doesn't end");
+	CHECK(!sysfs_bind(c->pf, DRIVER), "bind");
+	CHECK(!sysfs_write(c->pf, "vfio_sriov/keep_alive", "1"), "keep_alive");
+	client_open_pf(c, &pf);
+	CHECK(!has_marker(&pf.dev), "the next owner finds what the last one has left");
+	set_keep_alive(&pf.dev, false);
+	device_close(&pf.dev);
+}
+
 static void a_parked_vf_stays_held(const struct context *c)
 {
 	char bdf[BDF_LEN];
@@ -207,6 +237,8 @@ const struct client_case keep_alive_cases[] = {
 	{ "keep-alive before the first open spares the reset",
 	  before_the_first_open_it_spares_the_reset },
 	{ "the reset that held VFs put off comes", the_reset_that_held_vfs_put_off_comes },
+	{ "the reset that held VFs put off comes at unbind",
+	  the_reset_that_held_vfs_put_off_comes_at_unbind },
 	{ "a VF parked by keep-alive stays held", a_parked_vf_stays_held },
 	{ 0 },
 };
