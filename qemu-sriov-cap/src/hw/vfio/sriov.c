@@ -493,11 +493,31 @@ static bool vfio_sriov_num_vfs_valid(void *opaque, int version_id)
     return s->num_vfs <= s->total_vfs;
 }
 
+/*
+ * The host driver's VF BARs are its own. After a live update of the host it has
+ * not heard what the guest wrote to them; else it has the same already.
+ */
+static void vfio_sriov_tell_bars(VFIOSriov *s)
+{
+    for (int i = 0; i < VFIO_SRIOV_NUM_BARS; i++) {
+        uint32_t reg = PCI_SRIOV_BAR + i * 4;
+        int ret = vfio_sriov_host_write(&s->vdev->vbasedev, s->cap + reg,
+                                        pci_get_long(vfio_sriov_regs(s) + reg),
+                                        4);
+
+        if (ret) {
+            warn_report(VFIO_MSG_PREFIX "failed to write VF BAR %d: %s",
+                        s->vdev->vbasedev.name, i, strerror(-ret));
+        }
+    }
+}
+
 /* The registers came with the PF's own state; the host may know better. */
 static int vfio_sriov_state_post_load(void *opaque, int version_id)
 {
     VFIOSriov *s = opaque;
 
+    vfio_sriov_tell_bars(s);
     vfio_sriov_sync(s->vdev);
     return 0;
 }
