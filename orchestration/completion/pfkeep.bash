@@ -31,6 +31,7 @@ _pfkeep_options()
 	"pf adopt") _pfkeep_words "--vfs --memory --image --name $common" ;;
 	"pf release") _pfkeep_words "--force $common" ;;
 	"vmm-update "*) _pfkeep_words "--all --qemu --timeout --dry-run --connect $common" ;;
+	"live-update "*) _pfkeep_words "--kernel --initrd --append --dry-run --carry $common" ;;
 	"vf list" | "vf assign") _pfkeep_words "--pf $common" ;;
 	"vf set") _pfkeep_words "--mac --vlan --rate --trust --spoofchk $common" ;;
 	*) _pfkeep_words "$common" ;;
@@ -43,7 +44,7 @@ _pfkeep()
 	local noun=${COMP_WORDS[1]} verb=${COMP_WORDS[2]}
 
 	if ((COMP_CWORD == 1)); then
-		_pfkeep_words "doctor pf vf vmm-update events metrics --help"
+		_pfkeep_words "doctor pf vf vmm-update events metrics live-update report --help"
 		return
 	fi
 	if [[ $cur == -* ]]; then

@@ -50,6 +50,7 @@ extern const size_t command_count;
 
 enum command_status command_doctor(const struct command_input *input);
 enum command_status command_events(const struct command_input *input);
+enum command_status command_live_update(const struct command_input *input);
 enum command_status command_metrics(const struct command_input *input);
 enum command_status command_pf_list(const struct command_input *input);
 enum command_status command_pf_show(const struct command_input *input);
@@ -57,6 +58,7 @@ enum command_status command_pf_adopt(const struct command_input *input);
 enum command_status command_pf_release(const struct command_input *input);
 enum command_status command_pf_restart(const struct command_input *input);
 enum command_status command_pf_set_vfs(const struct command_input *input);
+enum command_status command_report(const struct command_input *input);
 enum command_status command_vf_set(const struct command_input *input);
 enum command_status command_vf_assign(const struct command_input *input);
 enum command_status command_vf_unassign(const struct command_input *input);

@@ -147,6 +147,23 @@ const struct command command_table[] = {
 		.help = "the daemon's figures, in Prometheus' text format",
 		.run = command_metrics,
 	},
+	{
+		.verb = "live-update",
+		.args = "",
+		.options = { { "kernel", "FILE", "the next kernel" },
+			     { "initrd", "FILE", "its initramfs" },
+			     { "append", "ARGS", "behind this kernel's command line" },
+			     { "dry-run", NULL, "look whether it can be done, and no more" },
+			     { "carry", "FILE", "pfkeep-carry, where it isn't in its own place" } },
+		.help = "replace the kernel under running VMs",
+		.run = command_live_update,
+	},
+	{
+		.verb = "report",
+		.args = "",
+		.help = "the last live update, phase by phase",
+		.run = command_report,
+	},
 };
 
 const size_t command_count = sizeof(command_table) / sizeof(command_table[0]);

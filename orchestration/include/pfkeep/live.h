@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A live update: the host's kernel is replaced, its VMs and their devices go on.
+ * Each VM's QEMU saves its state and leaves its descriptors to pfkeep-carry; memory
+ * and devices go into a live update session; the next kernel's pfkeep-restore
+ * starts each QEMU around them.
+ */
+#ifndef PFKEEP_LIVE_H
+#define PFKEEP_LIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "pfkeep/bdf.h"
+#include "pfkeep/problem.h"
+#include "pfkeep/root.h"
+#include "pfkeep/stages.h"
+
+#define LIVE_SESSION   "pfkeep"
+#define LIVE_RUN       "/run/pfkeep/live"
+#define LIVE_REPORT    "/var/lib/pfkeep/live-update.json"
+#define LIVE_VMS_MAX   64
+#define LIVE_FDS_MAX   512
+#define LIVE_ARGS_MAX  512
+#define LIVE_PHASES    24
+#define LIVE_NAME      64
+#define LIVE_PATH      108 /* of a UNIX socket */
+#define LIVE_FUNCTIONS 256
+
+enum live_kind {
+	LIVE_MEMORY, /* a memfd: as it is */
+	LIVE_DEVICE, /* a VFIO device: goes on doing DMA */
+	LIVE_EVENT,  /* an eventfd: a new one will do */
+	LIVE_IOMMU,  /* /dev/iommu: a new one, to be filled again */
+	LIVE_KINDS
+};
+
+struct live_fd {
+	int number; /* in QEMU, before and after */
+	enum live_kind kind;
+	uint64_t token; /* in the session, of what is preserved */
+	int fd;		/* ours; -1: none */
+};
+
+struct live_vm {
+	char name[LIVE_NAME];
+	char qmp[LIVE_PATH];
+	char **argv; /* without -incoming */
+	int argc;
+	pid_t pid;
+	bool has_pf;
+	int hold;  /* to its pfkeep-carry; -1: QEMU runs */
+	int cpr;   /* number of QEMU's CPR state */
+	int state; /* the device state, a memfd of ours; -1: none */
+	uint64_t state_token;
+	struct live_fd *fds;
+	size_t n_fds;
+};
+
+/* A PCI function that a VM has, or a VF of one that nobody has. */
+struct live_function {
+	char bdf[BDF_TEXT];
+	char driver[32];
+	bool vf;
+	bool held; /* by a VM */
+};
+
+/* When a phase ended, by a counter that a kexec doesn't touch. */
+struct live_phase {
+	char name[24];
+	uint64_t ticks;
+};
+
+struct live {
+	struct live_vm *vms;
+	size_t n_vms;
+	struct live_function *functions;
+	size_t n_functions;
+	struct live_phase phases[LIVE_PHASES];
+	size_t n_phases;
+	uint64_t ticks_per_ms;
+};
+
+void live_init(struct live *live);
+void live_release(struct live *live);
+uint64_t live_ticks(void);
+void live_phase(struct live *live, const char *name);
+
+/*
+ * live_vm.c: every VM under KVM that runs on the host, those with a PF first, and
+ * their functions. Names the first one that can't be carried, and why.
+ */
+int live_find(const struct root *root, struct live *live, struct problem *problem);
+
+/* live_record.c: what the next kernel is told, as text; it is parsed as hostile. */
+int live_record_format(const struct live *live, char **ret_text);
+int live_record_parse(const char *text, size_t len, struct live *ret_live, struct problem *problem);
+
+struct live_update {
+	const char *kernel, *initrd, *append; /* the last two may be NULL */
+	const char *carry;		      /* the program */
+	bool dry_run;			      /* check and no more */
+	stages_watch watch;
+	void *data;
+};
+
+/*
+ * live_update.c: doesn't return unless it fails (then all VMs run on, as before), or
+ * was a dry run.
+ */
+int live_update(const struct root *root, const struct live_update *how, struct problem *problem);
+
+/* live_restore.c: 0 with *ret_vms 0 if the kernel wasn't updated under VMs. */
+int live_restore(const struct root *root, size_t *ret_vms, struct problem *problem);
+
+#endif

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "pfkeep/live.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+void live_init(struct live *live)
+{
+	memset(live, 0, sizeof(*live));
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+static void release_vm(struct live_vm *vm)
+{
+	for (int i = 0; i < vm->argc; i++)
+		free(vm->argv[i]);
+	free(vm->argv);
+	for (size_t i = 0; i < vm->n_fds; i++)
+		close_fd(vm->fds[i].fd);
+	free(vm->fds);
+	close_fd(vm->state);
+	close_fd(vm->hold);
+}
+
+void live_release(struct live *live)
+{
+	for (size_t i = 0; i < live->n_vms; i++)
+		release_vm(&live->vms[i]);
+	free(live->vms);
+	free(live->functions);
+	live_init(live);
+}
+
+/* The time stamp counter: no clock of the kernel's outlives it with its precision. */
+uint64_t live_ticks(void)
+{
+	return __rdtsc();
+}
+
+void live_phase(struct live *live, const char *name)
+{
+	struct live_phase *phase = &live->phases[live->n_phases];
+
+	if (live->n_phases == LIVE_PHASES)
+		return;
+	snprintf(phase->name, sizeof(phase->name), "%s", name);
+	phase->ticks = live_ticks();
+	live->n_phases++;
+}

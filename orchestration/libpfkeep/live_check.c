@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Before anything is touched: can the host do it, can each VM be carried? */
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "orchestration/libpfkeep/live_priv.h"
+#include "pfkeep/luo.h"
+
+static int blocked(struct live_qmp *qmp, const struct live_vm *vm, struct problem *problem)
+{
+	struct json_object *info = NULL, *reasons;
+	int ret = live_qmp_call(qmp, "query-migrate", NULL, &info, problem);
+
+	if (!ret && json_object_object_get_ex(info, "blocked-reasons", &reasons) &&
+	    json_object_array_length(reasons))
+		ret = problem_set(problem, -EOPNOTSUPP, "%s: %s", vm->name,
+				  json_object_get_string(json_object_array_get_idx(reasons, 0)));
+	json_object_put(info);
+	return ret;
+}
+
+static struct json_object *text_list(const char *const *texts, int n)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (int i = 0; i < n; i++)
+		json_object_array_add(list, json_object_new_string(texts[i]));
+	return list;
+}
+
+void live_state_path(const struct live_vm *vm, char *ret_path, size_t size)
+{
+	snprintf(ret_path, size, LIVE_RUN "/%s.state", vm->name);
+}
+
+int live_set_mode(struct live_qmp *qmp, const struct live_work *w, const struct live_vm *vm,
+		  const char *mode, struct problem *problem)
+{
+	struct json_object *args = json_object_new_object(), *list;
+	char state[128];
+	const char *const carry[] = { w->how->carry, LIVE_CARRY, state };
+
+	live_state_path(vm, state, sizeof(state));
+	list = text_list(carry, 3);
+	for (int i = 0; i < vm->argc; i++)
+		json_object_array_add(list, json_object_new_string(vm->argv[i]));
+	json_object_object_add(args, "mode", json_object_new_string(mode));
+	json_object_object_add(args, "cpr-exec-command", list);
+	return live_qmp_call(qmp, "migrate-set-parameters", args, NULL, problem);
+}
+
+int live_is_running(struct live_qmp *qmp, const struct live_vm *vm, struct problem *problem)
+{
+	struct json_object *status = NULL, *running = NULL;
+	int ret = live_qmp_call(qmp, "query-status", NULL, &status, problem);
+
+	if (!ret && (!json_object_object_get_ex(status, "running", &running) ||
+		     !json_object_get_boolean(running)))
+		ret = problem_set(problem, -EOPNOTSUPP, "%s: it doesn't run", vm->name);
+	json_object_put(status);
+	return ret;
+}
+
+static int check_vm(const struct live_work *w, const struct live_vm *vm, struct problem *problem)
+{
+	struct live_qmp *qmp;
+	int ret = live_qmp_open(vm->qmp, LIVE_QMP_MS, &qmp, problem);
+
+	if (ret)
+		return problem_prefix(problem, ret, "%s", vm->name);
+	ret = live_is_running(qmp, vm, problem);
+	if (!ret)
+		ret = live_set_mode(qmp, w, vm, "cpr-exec", problem);
+	if (!ret) {
+		ret = blocked(qmp, vm, problem);
+		if (ret)
+			live_set_mode(qmp, w, vm, "normal", NULL);
+		else
+			ret = live_set_mode(qmp, w, vm, "normal", problem);
+	}
+	live_qmp_close(qmp);
+	return ret;
+}
+
+/* A word of the command line, alone. */
+static bool has_word(const char *line, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *p = strstr(line, word); p; p = strstr(p + 1, word))
+		if ((p == line || p[-1] == ' ') && (!p[len] || p[len] == ' '))
+			return true;
+	return false;
+}
+
+static int check_cmdline(struct live_work *w, struct problem *problem)
+{
+	static const char *const needed[] = { "liveupdate=on", "kho=on" };
+	static const char *const forbidden[] = { "iommu=off", "intel_iommu=off", "amd_iommu=off",
+						 "kho=off",   "liveupdate=off",	 "noapic" };
+	const char *append = w->how->append ? w->how->append : "";
+	char now[LIVE_CMDLINE + 1];
+	int ret = root_read(w->root, "proc/cmdline", now, sizeof(now));
+
+	if (ret)
+		return problem_set(problem, ret, "/proc/cmdline: %s", strerror(-ret));
+	if (snprintf(w->cmdline, sizeof(w->cmdline), "%s%s%s", now, *append ? " " : "", append) >=
+	    (int)sizeof(w->cmdline))
+		return problem_set(problem, -E2BIG, "the kernel's command line is longer than %d",
+				   LIVE_CMDLINE);
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (!has_word(w->cmdline, needed[i]))
+			return problem_set(problem, -EINVAL,
+					   "the next kernel's command line lacks %s", needed[i]);
+	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++)
+		if (has_word(w->cmdline, forbidden[i]))
+			return problem_set(problem, -EINVAL,
+					   "the next kernel's command line has %s", forbidden[i]);
+	return 0;
+}
+
+static int check_file(const char *path, const char *what, int mode, struct problem *problem)
+{
+	struct stat st;
+
+	if (access(path, mode) || stat(path, &st))
+		return problem_set(problem, -errno, "%s %s: %s", what, path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return problem_set(problem, -EINVAL, "%s %s: no file", what, path);
+	return 0;
+}
+
+int live_check(void *work, struct problem *problem)
+{
+	struct live_work *w = work;
+	int ret = check_file(w->how->kernel, "kernel", R_OK, problem);
+
+	if (!ret && w->how->initrd)
+		ret = check_file(w->how->initrd, "initrd", R_OK, problem);
+	if (!ret)
+		ret = check_file(w->how->carry, "program", X_OK, problem);
+	if (!ret)
+		ret = check_cmdline(w, problem);
+	if (!ret && access(LUO_DEVICE, R_OK | W_OK))
+		ret = problem_set(problem, -errno,
+				  LUO_DEVICE ": %s: the running kernel needs the live-update "
+					     "series, and liveupdate=on kho=on",
+				  strerror(errno));
+	if (!ret)
+		ret = live_find(w->root, &w->live, problem);
+	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
+		ret = check_vm(w, &w->live.vms[i], problem);
+	live_phase(&w->live, "check");
+	return ret;
+}

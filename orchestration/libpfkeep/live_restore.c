@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * In the new kernel. What can't be restored is ended: its device is stopped when
+ * the session is finished, and a cold start is somebody else's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "orchestration/libpfkeep/live_priv.h"
+#include "orchestration/libpfkeep/run.h"
+#include "pfkeep/cleanup.h"
+#include "pfkeep/live.h"
+#include "pfkeep/luo.h"
+#include "orchestration/libpfkeep/live_qmp.h"
+
+#define MODPROBE_MS 20000
+#define START_MS    60000
+#define RESUME_MS   60000
+#define RECORD_MAX  (4 << 20)
+/* Ours lie above any of QEMU's, so that they can be put where it had its own. */
+#define FD_BASE 65536
+#define FD_MAX	(1 << 20)
+
+struct work {
+	const struct root *root;
+	struct live live;
+	int session;
+	struct rlimit files; /* as QEMU is to have it */
+};
+
+static int high(int fd)
+{
+	int up = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FD_BASE);
+	int ret = up < 0 ? -errno : up;
+
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static int raise_files(struct work *w, struct problem *problem)
+{
+	struct rlimit more = { .rlim_cur = FD_MAX, .rlim_max = FD_MAX };
+
+	if (getrlimit(RLIMIT_NOFILE, &w->files) || setrlimit(RLIMIT_NOFILE, &more))
+		return problem_set(problem, -errno, "no more descriptors can be had: %s",
+				   strerror(errno));
+	return 0;
+}
+
+/* functions */
+
+/* Built in, or loaded by somebody, or nobody needs it: then this may fail. */
+static void load_modules(const struct work *w)
+{
+	static const char *const base[] = { "/sbin/modprobe", "-qa",	   "irqbypass",
+					    "vfio",	      "iommufd",   "vfio-pci-core",
+					    "kvm-amd",	      "kvm-intel", NULL };
+	char out[64];
+
+	run_output((char *const *)base, MODPROBE_MS, out, sizeof(out));
+	for (size_t i = 0; i < w->live.n_functions; i++) {
+		char path[96], name[32];
+		const char *const driver[] = { "/sbin/modprobe", "-q", name, NULL };
+
+		snprintf(name, sizeof(name), "%s", w->live.functions[i].driver);
+		snprintf(path, sizeof(path), "sys/bus/pci/drivers/%s", name);
+		if (!root_exists(w->root, path))
+			run_output((char *const *)driver, MODPROBE_MS, out, sizeof(out));
+	}
+}
+
+static int bind_function(const struct work *w, const struct live_function *f,
+			 struct problem *problem)
+{
+	char path[96], name[64];
+	int ret;
+
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/driver_override", f->bdf);
+	ret = root_write(w->root, path, f->driver);
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/driver/unbind", f->bdf);
+	if (!ret && !f->held && root_exists(w->root, path))
+		ret = root_write(w->root, path, f->bdf);
+	if (!ret)
+		ret = root_write(w->root, "sys/bus/pci/drivers_probe", f->bdf);
+	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/driver", f->bdf);
+	if (!ret && root_link(w->root, path, name, sizeof(name)))
+		ret = -ENODEV;
+	if (!ret && strcmp(name, f->driver) != 0)
+		ret = -EBUSY;
+	if (ret)
+		return problem_set(problem, ret, "%s: can't be bound to %s: %s", f->bdf, f->driver,
+				   strerror(-ret));
+	return 0;
+}
+
+/* memory and devices */
+
+static int open_fd(const struct work *w, struct live_fd *fd, struct problem *problem)
+{
+	int got = -1, ret = 0;
+
+	switch (fd->kind) {
+	case LIVE_EVENT:
+		got = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		break;
+	case LIVE_IOMMU:
+		got = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+		break;
+	default:
+		ret = luo_retrieve(w->session, fd->token, &got, problem);
+	}
+	if (ret)
+		return ret;
+	fd->fd = high(got);
+	if (fd->fd >= 0)
+		return 0;
+	ret = fd->fd;
+	return problem_set(problem, ret, "descriptor %d: %s", fd->number, strerror(-ret));
+}
+
+static int open_vm(const struct work *w, struct live_vm *vm, struct problem *problem)
+{
+	int ret = luo_retrieve(w->session, vm->state_token, &vm->state, problem);
+
+	if (!ret)
+		vm->state = high(vm->state);
+	for (size_t i = 0; i < vm->n_fds && !ret; i++)
+		ret = open_fd(w, &vm->fds[i], problem);
+	return ret ? problem_prefix(problem, ret, "%s", vm->name) : 0;
+}
+
+/* QEMU */
+
+/* In the child. */
+static void become_qemu(const struct work *w, const struct live_vm *vm)
+{
+	static char option[] = "-incoming";
+	char *argv[LIVE_ARGS_MAX + 3], uri[64], cpr[16];
+	int n = 0, state;
+
+	setsid();
+	for (size_t i = 0; i < vm->n_fds; i++)
+		if (dup2(vm->fds[i].fd, vm->fds[i].number) < 0)
+			return;
+	state = fcntl(vm->state, F_DUPFD, 3);
+	if (state < 0 || setrlimit(RLIMIT_NOFILE, &w->files))
+		return;
+	for (; n < vm->argc; n++)
+		argv[n] = vm->argv[n];
+	snprintf(uri, sizeof(uri), "file:/proc/self/fd/%d", state);
+	argv[n++] = option;
+	argv[n++] = uri;
+	argv[n] = NULL;
+	snprintf(cpr, sizeof(cpr), "%d", vm->cpr);
+	if (setenv("QEMU_CPR_EXEC_STATE", cpr, 1) || setenv("QEMU_CPR_NEW_KERNEL", "1", 1))
+		return;
+	execv(argv[0], argv);
+}
+
+/* Directories of its sockets were in the old kernel's memory, perhaps. */
+static void make_parent(const char *path)
+{
+	char dir[LIVE_PATH];
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	for (char *p = dir + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		mkdir(dir, 0755);
+		*p = '/';
+	}
+}
+
+static int start_vm(const struct work *w, struct live_vm *vm, struct live_qmp **ret_qmp,
+		    struct problem *problem)
+{
+	int ret;
+
+	make_parent(vm->qmp);
+	vm->pid = fork();
+	if (vm->pid < 0)
+		return problem_set(problem, -errno, "%s: %s", vm->name, strerror(errno));
+	if (!vm->pid) {
+		become_qemu(w, vm);
+		perror(vm->argv[0]);
+		_exit(127);
+	}
+	/* It answers when its devices are there. */
+	ret = live_qmp_open(vm->qmp, START_MS, ret_qmp, problem);
+	return ret ? problem_prefix(problem, ret, "%s", vm->name) : 0;
+}
+
+static int await_vm(const struct live_vm *vm, struct live_qmp *qmp, struct problem *problem)
+{
+	int ret = live_qmp_await_running(qmp, RESUME_MS, problem);
+
+	live_qmp_close(qmp);
+	return ret ? problem_prefix(problem, ret, "%s", vm->name) : 0;
+}
+
+static int start_all(struct work *w, struct problem *problem)
+{
+	struct live_qmp *qmp[LIVE_VMS_MAX] = { NULL };
+	int ret = 0;
+
+	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
+		ret = start_vm(w, &w->live.vms[i], &qmp[i], problem);
+	live_phase(&w->live, "attach");
+	for (size_t i = 0; i < w->live.n_vms; i++)
+		if (qmp[i] && !ret)
+			ret = await_vm(&w->live.vms[i], qmp[i], problem);
+	live_phase(&w->live, "resume");
+	return ret;
+}
+
+/* A QEMU that isn't whole must not run on by itself. */
+static void end_all(const struct work *w)
+{
+	for (size_t i = 0; i < w->live.n_vms; i++)
+		if (w->live.vms[i].pid > 0)
+			kill(w->live.vms[i].pid, SIGKILL);
+}
+
+static int read_record(struct work *w, struct problem *problem)
+{
+	CLEANUP(cleanup_close) int fd = -1;
+	CLEANUP(cleanup_free) char *text = NULL;
+	uint64_t ticks = live_ticks();
+	struct stat st;
+	int ret = luo_retrieve(w->session, LIVE_TOKEN_RECORD, &fd, problem);
+
+	if (ret)
+		return ret;
+	if (fstat(fd, &st) || st.st_size > RECORD_MAX)
+		return problem_set(problem, -EFBIG, "the record of the live update is too long");
+	text = malloc((size_t)st.st_size + 1);
+	if (!text || pread(fd, text, (size_t)st.st_size, 0) != st.st_size)
+		return problem_set(problem, -EIO, "the record of the live update can't be read");
+	ret = live_record_parse(text, (size_t)st.st_size, &w->live, problem);
+	if (ret)
+		return ret;
+	live_phase(&w->live, "boot");
+	w->live.phases[w->live.n_phases - 1].ticks = ticks;
+	return 0;
+}
+
+static void write_report(const struct work *w)
+{
+	CLEANUP(cleanup_free) char *text = NULL;
+	CLEANUP(cleanup_file) FILE *file = NULL;
+
+	mkdir("/var/lib/pfkeep", 0700);
+	if (live_record_format(&w->live, &text))
+		return;
+	file = fopen(LIVE_REPORT, "we");
+	if (file)
+		fprintf(file, "%s\n", text);
+}
+
+static int restore_all(struct work *w, struct problem *problem)
+{
+	int ret = raise_files(w, problem);
+
+	load_modules(w);
+	for (size_t i = 0; i < w->live.n_functions && !ret; i++) {
+		ret = bind_function(w, &w->live.functions[i], problem);
+		/* Nobody waits for it. */
+		if (!w->live.functions[i].held)
+			ret = 0;
+	}
+	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
+		ret = open_vm(w, &w->live.vms[i], problem);
+	live_phase(&w->live, "retrieve");
+	return ret ? ret : start_all(w, problem);
+}
+
+int live_restore(const struct root *root, size_t *ret_vms, struct problem *problem)
+{
+	static const char *const vfio[] = { "/sbin/modprobe", "-qa", "vfio", NULL };
+	struct work w = { .root = root, .session = -1 };
+	char out[64];
+	int ret;
+
+	*ret_vms = 0;
+	live_init(&w.live);
+	/* Its handler must be there before the sessions are read. */
+	run_output((char *const *)vfio, MODPROBE_MS, out, sizeof(out));
+	ret = luo_session_retrieve(LIVE_SESSION, &w.session, problem);
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	ret = read_record(&w, problem);
+	if (!ret)
+		ret = restore_all(&w, problem);
+	if (ret)
+		end_all(&w);
+	else
+		ret = luo_finish(w.session, problem);
+	live_phase(&w.live, "finish");
+	write_report(&w);
+	*ret_vms = w.live.n_vms;
+	close(w.session);
+	live_release(&w.live);
+	return ret;
+}
