@@ -46,7 +46,7 @@ static void add_machine(struct json_object *args, const struct vm *vm, unsigned 
 	add(args, "-display");
 	add(args, "none");
 	add(args, "-M");
-	add(args, "q35,aux-ram-share=on,memory-backend=ram");
+	add(args, "q35,hpet=off,aux-ram-share=on,memory-backend=ram");
 	add(args, "-object");
 	add(args, "memory-backend-memfd,id=ram,size=320M,share=on");
 	add(args, "-m");

@@ -80,6 +80,7 @@ void lu_ring_await(const struct lu_memory *memory, unsigned int more, unsigned i
 
 /* luo.c */
 int lu_session_new(void);
+void lu_session_hold(const char *name);
 int lu_session_get(void);
 void lu_session_put_fd(int session, uint64_t token, int fd);
 int lu_session_get_fd(int session, uint64_t token);

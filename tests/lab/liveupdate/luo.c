@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -8,27 +9,34 @@
 #include "tests/lab/liveupdate/lu.h"
 #include "tests/lab/liveupdate/uapi.h"
 
-static int session(unsigned long request, const char *what)
+static int session(const char *name, unsigned long request, const char *what)
 {
-	struct luo_session arg = { .size = sizeof(arg), .name = LU_SESSION };
+	struct luo_session arg = { .size = sizeof(arg) };
 	int fd = open("/dev/liveupdate", O_RDWR | O_CLOEXEC);
 
+	snprintf((char *)arg.name, sizeof(arg.name), "%s", name);
 	if (fd < 0)
 		lu_fail("/dev/liveupdate: %d", errno);
 	if (ioctl(fd, request, &arg))
-		lu_fail("session %s %s: %d", LU_SESSION, what, errno);
+		lu_fail("session %s %s: %d", name, what, errno);
 	close(fd);
 	return arg.fd;
 }
 
 int lu_session_new(void)
 {
-	return session(LUO_CREATE_SESSION, "can't be made");
+	return session(LU_SESSION, LUO_CREATE_SESSION, "can't be made");
+}
+
+/* Nobody else gets a session of that name while we live. */
+void lu_session_hold(const char *name)
+{
+	session(name, LUO_CREATE_SESSION, "can't be made");
 }
 
 int lu_session_get(void)
 {
-	return session(LUO_RETRIEVE_SESSION, "can't be had back");
+	return session(LU_SESSION, LUO_RETRIEVE_SESSION, "can't be had back");
 }
 
 void lu_session_put_fd(int session_fd, uint64_t token, int fd)

@@ -5,6 +5,7 @@
  * kexec has loaded takes over. In that one the same program is PID 1 (with
  * "lu.pf=BDF lu.vfs=N lu.driver=NAME" on the command line): it takes memory and
  * devices back from the live update's session and says what happened meanwhile.
+ * lu-client --hold NAME: nobody else can make the live update session of that name.
  * lu-client --pack FILE >>INITRAMFS puts a file beside it.
  */
 #include <errno.h>
@@ -227,6 +228,15 @@ static void run_after(void)
 	reboot(RB_POWER_OFF);
 }
 
+/* Until we are killed; who waits for us reads the line. */
+static void hold(const char *name)
+{
+	lu_session_hold(name);
+	lu_say("LU-HELD %s", name);
+	for (;;)
+		pause();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -234,6 +244,7 @@ int main(int argc, char **argv)
 		{ "vfs", required_argument, NULL, 'v' },
 		{ "driver", required_argument, NULL, 'd' },
 		{ "pack", required_argument, NULL, 'k' },
+		{ "hold", required_argument, NULL, 'h' },
 		{ 0 },
 	};
 	const char *pack = NULL;
@@ -246,6 +257,8 @@ int main(int argc, char **argv)
 			snprintf(client.pf.text, sizeof(client.pf.text), "%.15s", optarg);
 		else if (opt == 'd')
 			snprintf(client.driver, sizeof(client.driver), "%.31s", optarg);
+		else if (opt == 'h')
+			hold(optarg);
 		else if (opt == 'k')
 			pack = optarg;
 		else if (opt == 'v')

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The host's kernel is replaced under a PF VM and a tenant with a VF: both guests go
+ * on, with their devices, and the tenant answers the wire again. Before that,
+ * attempts that fail: nothing happens to either.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "tests/lab/harness/bench.h"
+#include "tests/lab/harness/lab.h"
+#include "tests/lab/harness/pf.h"
+#include "tests/lab/harness/pfkeep.h"
+#include "tests/lab/harness/sriov.h"
+#include "tests/lab/harness/tenant.h"
+#include "tests/lab/harness/vfio.h"
+#include "tests/lab/harness/vm.h"
+#include "tests/lab/harness/wire.h"
+
+#define SYS   "/sys/bus/pci/devices"
+#define TOKEN "/run/pfkeep-lab/token"
+#define MAC   "02:70:66:00:00:01"
+#define VFS   2
+#define UPDATE \
+	"cd /usr/lib/modules/$(uname -r); pfkeep live-update --kernel vmlinuz --initrd initrd.img"
+
+/* So few that all of the blackout fit the VF's receive ring. */
+#define RATE 1
+
+static struct lab lab;
+static char *igb, *vf, *guest_pf, *before[2];
+static struct vm pf_vm = {
+	.name = "lupf", .token_file = TOKEN, .pf = true, .tools = true, .raw = true
+};
+static struct vm tenant = { .name = "lured",
+			    .token_file = TOKEN,
+			    .raw = true,
+			    .append = "lab.ip=10.77.0.11/24 lab.mac=" MAC };
+static const struct wire_flow flow = { .id = 1, .ip = "10.77.0.11", .rate = RATE, .size = 128 };
+
+static int setup(void **state)
+{
+	static const char *const pfs[] = { "igb", NULL };
+
+	return lab_up(&lab, &(struct lab_options){ .kernel = "pfkeep",
+						   .pfs = pfs,
+						   .append = "liveupdate=on kho=on" });
+}
+
+static int teardown(void **state)
+{
+	free(igb);
+	free(vf);
+	free(guest_pf);
+	free(before[0]);
+	free(before[1]);
+	return lab_down(&lab);
+}
+
+/* What the VMs' QEMUs open by name is on disk, and there before they are. */
+static void keep_files(void)
+{
+	free(lab_run(&lab, 60,
+		     "mkdir -p /var/lib/pfkeep-lab /run/pfkeep-lab\n"
+		     "[ -L /run/pfkeep-lab ] || { cp -a /run/pfkeep-lab/. /var/lib/pfkeep-lab\n"
+		     "rm -rf /run/pfkeep-lab; ln -s /var/lib/pfkeep-lab /run/pfkeep-lab; }\n"
+		     "mkdir -p /etc/systemd/system/pfkeep-restore.service.d\n"
+		     "cat >/etc/systemd/system/pfkeep-restore.service.d/lab.conf <<'EOS'\n"
+		     "[Unit]\nAfter=systemd-udevd.service systemd-udev-trigger.service\n"
+		     "[Service]\n"
+		     "ExecStartPre=ln -sfn /var/lib/pfkeep-lab /run/pfkeep-lab\n"
+		     "ExecStartPre=udevadm wait --timeout=30 /dev/disk/by-id/virtio-tools\nEOS\n"
+		     "systemctl daemon-reload"));
+}
+
+static char *what_the_guest_knows(const struct vm *vm)
+{
+	return vm_run(&lab, vm, 60,
+		      "cat /proc/sys/kernel/random/boot_id; cd " SYS "; ls\n"
+		      "dmesg | grep -c 'igb.*: \\(Intel\\|added\\)' || :\n"
+		      "[ ! -e %s/sriov_numvfs ] || { cat %s/sriov_numvfs\n"
+		      "ls -d %s/virtfn*; }",
+		      guest_pf, guest_pf, guest_pf);
+}
+
+static void assert_goes_on(void)
+{
+	char *pf = what_the_guest_knows(&pf_vm), *red = what_the_guest_knows(&tenant);
+
+	assert_string_equal(pf, before[0]);
+	assert_string_equal(red, before[1]);
+	assert_int_equal(vfio_num_vfs(&lab, igb), VFS);
+	free(pf);
+	free(red);
+}
+
+static void a_tenant_is_served(void **state)
+{
+	keep_files();
+	pfkeep_install(&lab);
+	igb = pf_find(&lab, PF_IGB);
+	vfio_bind(&lab, igb);
+	vfio_make_token(&lab, TOKEN);
+	pf_vm.bdf = igb;
+	vm_start(&lab, &pf_vm);
+	vm_wait_boot(&lab, &pf_vm, 1, 180);
+	guest_pf = vm_pf(&lab, &pf_vm);
+	free(vm_run(&lab, &pf_vm, 60,
+		    "cd " SYS "/%s; echo %u >sriov_numvfs; nic=$(ls net); ip link set $nic up\n"
+		    "chroot /mnt /usr/sbin/ip link set $nic vf 0 mac " MAC,
+		    guest_pf, VFS));
+	tenant.bdf = vf = pf_vf_bdf(&lab, igb, 0);
+	vm_start(&lab, &tenant);
+	free(vm_wait(&lab, &tenant, 180, TENANT_SERVES));
+	before[0] = what_the_guest_knows(&pf_vm);
+	before[1] = what_the_guest_knows(&tenant);
+}
+
+/* Nothing is touched. */
+static void what_cant_be_done_is_said_before(void **state)
+{
+	free(pfkeep_fails(&lab, 60, 1, "check: kernel /no/kernel: No such file",
+			  "live-update --kernel /no/kernel --dry-run"));
+	free(pfkeep_fails(&lab, 60, 1, "command line has intel_iommu=off",
+			  "live-update --kernel /usr/lib/modules/$(uname -r)/vmlinuz --append "
+			  "intel_iommu=off --dry-run"));
+	free(lab_run(&lab, 60, UPDATE " --dry-run"));
+	assert_goes_on();
+}
+
+/*
+ * The session's name is taken: that is found when both QEMUs have given way already.
+ * They come back.
+ */
+static void an_update_that_fails_goes_unnoticed(void **state)
+{
+	const struct wire_flow meanwhile = {
+		.id = 2, .ip = "10.77.0.11", .rate = RATE, .size = 128
+	};
+	struct wire_report r;
+	char *output = NULL;
+
+	free(lab_ctl(&lab, 60, "push", "build/lab/liveupdate/lu-client", "/run/lu-client", NULL));
+	free(lab_run(&lab, 60,
+		     "chmod +x /run/lu-client; mkfifo /run/held\n"
+		     "systemd-run -q --unit=hold sh -c 'exec /run/lu-client --hold pfkeep "
+		     ">/run/held'\n"
+		     "timeout 30 grep -m1 LU-HELD /run/held"));
+	wire_start(&lab, &meanwhile);
+	assert_int_equal(lab_try(&lab, 180, &output, UPDATE), 1);
+	if (!strstr(output, "preserve: live update session pfkeep: File exists"))
+		fail_msg("%s", output);
+	assert_non_null(strstr(output, "save: undone"));
+	assert_goes_on();
+	r = wire_finish(&lab, &meanwhile);
+	wire_assert_whole(&r);
+	wire_report_free(&r);
+	free(output);
+	free(lab_run(&lab, 60, "systemctl stop hold"));
+}
+
+static void the_kernel_is_replaced_under_both(void **state)
+{
+	wire_start(&lab, &flow);
+	lab_leave(&lab, UPDATE " >/dev/ttyS0 2>&1");
+	lab_wait_boot(&lab, 2, 240);
+
+	char *log = lab_run(&lab, 60, "journalctl -b -u pfkeep-restore --no-pager -o cat");
+
+	printf("# %s\n", log);
+	assert_non_null(strstr(log, "2 VMs go on"));
+	free(log);
+	log = lab_run(&lab, 60, "dmesg | grep 'DMAR: .*fault' || :");
+	assert_string_equal(log, "");
+	free(log);
+	assert_goes_on();
+}
+
+static void no_frame_of_the_blackout_is_lost(void **state)
+{
+	struct wire_report r = wire_finish(&lab, &flow);
+	struct bench bench = bench_open();
+
+	bench_flow(&bench, "tenant's flow over a live update", &r);
+	bench_row(&bench, "blackout of a tenant over a live update", (double)r.gap_ns / 1e9, "s");
+	assert_int_equal(bench_save(&bench, "live_update"), 0);
+	wire_assert_whole(&r);
+	wire_report_free(&r);
+	sriov_kernel_has_no_complaint(&lab);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_tenant_is_served),
+		cmocka_unit_test(what_cant_be_done_is_said_before),
+		cmocka_unit_test(an_update_that_fails_goes_unnoticed),
+		cmocka_unit_test(the_kernel_is_replaced_under_both),
+		cmocka_unit_test(no_frame_of_the_blackout_is_lost),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
