@@ -58,18 +58,18 @@ int pci_read_function(const struct root *root, const struct bdf *bdf,
 		      struct pci_function *ret_function)
 {
 	struct pci_function fn = { .bdf = *bdf };
-	uint64_t vendor, device, class;
+	uint64_t vendor, device, type;
 	int ret;
 
 	if ((ret = read_number(root, bdf, "vendor", UINT16_MAX, &vendor)) ||
 	    (ret = read_number(root, bdf, "device", UINT16_MAX, &device)) ||
-	    (ret = read_number(root, bdf, "class", 0xffffff, &class)) ||
+	    (ret = read_number(root, bdf, "class", 0xffffff, &type)) ||
 	    (ret = read_group(root, bdf, &fn.group)) ||
 	    (ret = read_link(root, bdf, "driver", fn.driver, sizeof(fn.driver))))
 		return ret == -ENOENT ? -ENODEV : ret;
 	fn.vendor = (uint16_t)vendor;
 	fn.device = (uint16_t)device;
-	fn.class = (uint32_t) class;
+	fn.class = (uint32_t)type;
 	*ret_function = fn;
 	return 0;
 }

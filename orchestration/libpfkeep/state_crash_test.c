@@ -35,10 +35,12 @@
 static char top[32], live[64], disk[64];
 
 /* What the child leaves behind; shared with the parent. */
-static struct progress {
+struct progress {
 	int calls;    /* that touch the disk */
 	int reported; /* transactions reported as done */
-} * progress;
+};
+
+static struct progress *progress;
 
 enum moment { BEFORE, AFTER, HALFWAY, MOMENTS };
 /* Which call to die in, by number; or before the first write, or in none. */

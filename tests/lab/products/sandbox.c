@@ -115,8 +115,7 @@ static int private_mounts(const struct sandbox *sb)
 }
 
 /* The first process of the namespaces, or the subreaper. */
-static void __attribute__((noreturn))
-first_process(const struct sandbox *sb, int alive_fd, bool isolated)
+static _Noreturn void first_process(const struct sandbox *sb, int alive_fd, bool isolated)
 {
 	sigset_t signals;
 	pid_t recipe;
