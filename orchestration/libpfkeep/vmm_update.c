@@ -437,8 +437,8 @@ static int stage_adopt(void *work, struct problem *problem)
 	int64_t start = qmp_now_ms();
 	int ret;
 
-	/* One that has just died is back when it answers. */
-	ret = virConnectIsAlive(u->conn) == 1 ? 0 : connect_to(u, problem);
+	/* One that has just died is back when it answers; the old connection may not know of it. */
+	ret = connect_to(u, problem);
 	if (!ret)
 		ret = vmm_libvirtd_hold(u->how->root, &daemon, problem);
 	if (ret)
