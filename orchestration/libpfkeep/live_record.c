@@ -201,7 +201,7 @@ static int parse_args(struct json_object *o, struct live_vm *vm)
 			return -ENOMEM;
 		vm->argc++;
 	}
-	return vm->argc && *vm->argv[0] == '/' ? 0 : -EBADMSG;
+	return vm->argv[0] && *vm->argv[0] == '/' ? 0 : -EBADMSG;
 }
 
 static int parse_vm(struct json_object *o, struct live_vm *vm)
