@@ -129,16 +129,20 @@ int sysfs_unbind(const char *bdf)
 	return sysfs_write(bdf, "driver/unbind", bdf);
 }
 
-/* Bind to @driver alone; -ENODEV if the driver refuses. */
+/*
+ * Bind to @driver alone; -ENODEV if the driver refuses. The override comes first: a
+ * function that has just appeared may be about to be probed in the background, and
+ * would bind to another driver between being found unbound and its override.
+ */
 int sysfs_bind(const char *bdf, const char *driver)
 {
 	char now[64];
 	int ret;
 
-	ret = sysfs_unbind(bdf);
+	ret = sysfs_write(bdf, "driver_override", driver);
 	if (ret < 0)
 		return ret;
-	ret = sysfs_write(bdf, "driver_override", driver);
+	ret = sysfs_unbind(bdf);
 	if (ret < 0)
 		return ret;
 	ret = write_file("/sys/bus/pci/drivers_probe", bdf);
