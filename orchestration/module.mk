@@ -24,7 +24,7 @@ ORCH_DOCTOR := $(addprefix $(L)/,doctor.c doctor_apparmor.c doctor_host.c doctor
 $(eval $(call unit_test,orch_doctor,$(L)/doctor_test.c $(ORCH_TESTING) $(ORCH_NAMES) $(ORCH_PCI) \
 	$(ORCH_DOCTOR),libpci libvirt))
 
-ORCH_LIVE := $(addprefix $(L)/,cprstate.c live.c live_check.c live_record.c live_save.c live_update.c \
+ORCH_LIVE := $(addprefix $(L)/,cprstate.c live.c live_check.c live_record.c live_report.c live_save.c live_update.c \
 	live_vm.c live_qmp.c luo.c)
 
 C := orchestration/pfkeep
@@ -33,7 +33,8 @@ ORCH_DOMAIN := $(addprefix $(L)/,domain.c domain_edit.c domain_write.c uuid.c)
 ORCH_VMM := $(addprefix $(L)/,agent.c base64.c qmp.c stages.c token.c virt.c vmm_args.c vmm_libvirtd.c vmm_old.c vmm_probe.c \
 	vmm_spawn.c vmm_status.c vmm_update.c) $(ORCH_DOMAIN)
 ORCH_CLI := $(addprefix $(C)/,command.c command_adopt.c command_assign.c command_doctor.c \
-	command_live.c command_pf.c command_vf.c command_vmm.c command_watch.c daemon.c table.c) $(L)/vftable.c \
+	command_live.c command_pf.c command_report.c command_vf.c command_vmm.c command_watch.c daemon.c report.c \
+	report_svg.c table.c) $(L)/vftable.c \
 	$(L)/view.c $(L)/wire.c $(ORCH_VMM) $(ORCH_LIVE)
 ORCH_CLI_PKGS := libpci libvirt libvirt-qemu json-c libxml-2.0
 
@@ -41,6 +42,9 @@ $(eval $(call program,bin/pfkeep,$(C)/main.c $(ORCH_CLI) $(ORCH_NAMES) $(ORCH_PC
 	$(ORCH_CLI_PKGS)))
 $(eval $(call unit_test,orch_command,$(C)/command_test.c $(ORCH_CLI) $(ORCH_TESTING) $(ORCH_NAMES) \
 	$(ORCH_PCI) $(ORCH_DOCTOR),$(ORCH_CLI_PKGS)))
+
+$(eval $(call unit_test,orch_report,$(C)/report_test.c $(ORCH_CLI) $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR),\
+	$(ORCH_CLI_PKGS)))
 
 $(eval $(call unit_test,orch_vmm_args,$(L)/vmm_args_test.c $(L)/vmm_args.c $(ORCH_NAMES)))
 $(eval $(call unit_test,orch_vmm_status,$(L)/vmm_status_test.c $(L)/vmm_status.c $(L)/root.c $(ORCH_NAMES),\
@@ -127,12 +131,12 @@ $(eval $(call program,bench/orch_scale,$(sort tests/bench/orch_scale.c $(ORCH_CL
 
 # Between QEMU's end and the jump, and after it. The first may be all that is left of a system.
 $(eval $(call program,bin/pfkeep-carry,$(O)/carry/main.c,,-static))
-$(eval $(call program,bin/pfkeep-restore,$(sort $(O)/restore/main.c $(L)/live_restore.c $(L)/run.c \
+$(eval $(call program,bin/pfkeep-restore,$(sort $(O)/restore/main.c $(L)/live_boot.c $(L)/live_restore.c $(L)/run.c \
 	$(ORCH_LIVE) $(L)/stages.c $(ORCH_NAMES) $(ORCH_PCI)),libpci json-c))
 $(eval $(call install,pfkeep,755,$(BUILD)/bin/pfkeep-carry,$(SBINDIR)/pfkeep-carry))
 $(eval $(call install,pfkeep,755,$(BUILD)/bin/pfkeep-restore,$(SBINDIR)/pfkeep-restore))
 $(eval $(call install,pfkeep,644,$(O)/systemd/pfkeep-restore.service,$(LIBDIR)/systemd/system/pfkeep-restore.service))
 
 $(eval $(call unit_test,orch_cprstate,$(L)/cprstate_test.c $(L)/cprstate.c $(L)/problem.c))
-$(eval $(call unit_test,orch_live,$(L)/live_test.c $(L)/live.c $(L)/live_record.c $(L)/live_vm.c \
+$(eval $(call unit_test,orch_live,$(L)/live_test.c $(L)/live.c $(L)/live_boot.c $(L)/live_record.c $(L)/live_vm.c \
 	$(ORCH_NAMES) $(L)/root.c,json-c))

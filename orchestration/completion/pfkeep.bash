@@ -32,6 +32,7 @@ _pfkeep_options()
 	"pf release") _pfkeep_words "--force $common" ;;
 	"vmm-update "*) _pfkeep_words "--all --qemu --timeout --dry-run --connect $common" ;;
 	"live-update "*) _pfkeep_words "--kernel --initrd --append --dry-run --carry $common" ;;
+	"report "*) _pfkeep_words "--svg $common" ;;
 	"vf list" | "vf assign") _pfkeep_words "--pf $common" ;;
 	"vf set") _pfkeep_words "--mac --vlan --rate --trust --spoofchk $common" ;;
 	*) _pfkeep_words "$common" ;;
@@ -56,7 +57,7 @@ _pfkeep()
 	"vf vf") _pfkeep_words "list show set assign unassign" ;;
 	*" --pf" | "doctor "*) _pfkeep_pfs ;;
 	*" --trust" | *" --spoofchk") _pfkeep_words "on off" ;;
-	*" --image" | *" --qemu" | *" --root" | *" --socket")
+	*" --image" | *" --qemu" | *" --svg" | *" --kernel" | *" --initrd" | *" --carry" | *" --root" | *" --socket")
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*" show" | *" adopt" | *" release" | *" restart" | *" set-vfs" | *" set" | *" unassign" | *" assign")
 		if [[ $noun == pf ]]; then _pfkeep_pfs; else _pfkeep_vfs; fi ;;

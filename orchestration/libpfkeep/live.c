@@ -45,13 +45,37 @@ uint64_t live_ticks(void)
 	return __rdtsc();
 }
 
+static void add_phase(struct live_phase *phases, size_t *n, size_t max, const char *name,
+		      uint64_t ticks)
+{
+	struct live_phase *last = &phases[*n ? *n - 1 : 0];
+
+	if (*n && !strcmp(last->name, name)) {
+		last->ticks = ticks;
+		return;
+	}
+	if (*n == max)
+		return;
+	snprintf(phases[*n].name, sizeof(phases[*n].name), "%s", name);
+	phases[(*n)++].ticks = ticks;
+}
+
+void live_phase_at(struct live *live, const char *name, uint64_t ticks)
+{
+	add_phase(live->phases, &live->n_phases, LIVE_PHASES, name, ticks);
+}
+
 void live_phase(struct live *live, const char *name)
 {
-	struct live_phase *phase = &live->phases[live->n_phases];
+	live_phase_at(live, name, live_ticks());
+}
 
-	if (live->n_phases == LIVE_PHASES)
-		return;
-	snprintf(phase->name, sizeof(phase->name), "%s", name);
-	phase->ticks = live_ticks();
-	live->n_phases++;
+void live_vm_phase_at(struct live_vm *vm, const char *name, uint64_t ticks)
+{
+	add_phase(vm->phases, &vm->n_phases, LIVE_VM_PHASES, name, ticks);
+}
+
+void live_vm_phase(struct live_vm *vm, const char *name)
+{
+	live_vm_phase_at(vm, name, live_ticks());
 }

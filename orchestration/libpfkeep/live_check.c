@@ -154,6 +154,5 @@ int live_check(void *work, struct problem *problem)
 		ret = live_find(w->root, &w->live, problem);
 	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
 		ret = check_vm(w, &w->live.vms[i], problem);
-	live_phase(&w->live, "check");
 	return ret;
 }

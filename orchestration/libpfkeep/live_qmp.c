@@ -13,17 +13,21 @@
 #include <unistd.h>
 
 #include "pfkeep/cleanup.h"
+#include "pfkeep/live.h"
 
 #define LINE_MAX_BYTES (1 << 20)
 #define CALL_MS	       20000
 #define CONNECT_MS     2
+#define AGE_MAX_US     (int64_t)300000000 /* else its clock has been set since */
 
 struct live_qmp {
 	int fd;
 	char path[108];
 	char *line;
 	size_t len;
-	bool resumed; /* it has said so */
+	bool resumed;	    /* it has said so */
+	uint64_t connected; /* live_ticks() */
+	int64_t turned_us;  /* when it stopped or resumed, by its clock; 0: hasn't said */
 };
 
 static int64_t now_ms(void)
@@ -136,6 +140,25 @@ static bool is_event(struct json_object *object, const char *event)
 	       !strcmp(json_object_get_string(name), event);
 }
 
+static int64_t get_int(struct json_object *object, const char *key)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(object, key, &value) ? json_object_get_int64(value) : 0;
+}
+
+static void note(struct live_qmp *qmp, struct json_object *object)
+{
+	bool resumed = is_event(object, "RESUME");
+	struct json_object *stamp;
+
+	qmp->resumed |= resumed;
+	if ((resumed || is_event(object, "STOP")) &&
+	    json_object_object_get_ex(object, "timestamp", &stamp))
+		qmp->turned_us =
+			get_int(stamp, "seconds") * 1000000 + get_int(stamp, "microseconds");
+}
+
 int live_qmp_call(struct live_qmp *qmp, const char *command, struct json_object *args,
 		  struct json_object **ret_answer, struct problem *problem)
 {
@@ -158,7 +181,7 @@ int live_qmp_call(struct live_qmp *qmp, const char *command, struct json_object 
 		if (!ret && is_answer(object))
 			return take_answer(qmp, command, object, ret_answer, problem);
 		if (!ret) {
-			qmp->resumed |= is_event(object, "RESUME");
+			note(qmp, object);
 			json_object_put(object);
 		}
 	}
@@ -175,6 +198,7 @@ int live_qmp_wait(struct live_qmp *qmp, const char *event, int timeout_ms,
 	while (!(ret = receive(qmp, deadline, &object))) {
 		bool found = is_event(object, event);
 
+		note(qmp, object);
 		if (found && ret_data && json_object_object_get_ex(object, "data", &data))
 			*ret_data = json_object_get(data);
 		json_object_put(object);
@@ -198,6 +222,25 @@ int live_qmp_await_running(struct live_qmp *qmp, int timeout_ms, struct problem 
 	return live_qmp_wait(qmp, "RESUME", timeout_ms, NULL, problem);
 }
 
+uint64_t live_qmp_connected(const struct live_qmp *qmp)
+{
+	return qmp->connected;
+}
+
+uint64_t live_qmp_turned(const struct live_qmp *qmp, uint64_t ticks_per_ms)
+{
+	uint64_t now = live_ticks(), ago;
+	struct timespec ts;
+	int64_t us;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	us = (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000 - qmp->turned_us;
+	if (!qmp->turned_us || us < 0 || us > AGE_MAX_US)
+		return now;
+	ago = (uint64_t)us * ticks_per_ms / 1000;
+	return ago < now ? now - ago : now;
+}
+
 int live_qmp_open(const char *path, int timeout_ms, struct live_qmp **ret_qmp,
 		  struct problem *problem)
 {
@@ -212,6 +255,7 @@ int live_qmp_open(const char *path, int timeout_ms, struct live_qmp **ret_qmp,
 	}
 	snprintf(qmp->path, sizeof(qmp->path), "%s", path);
 	qmp->fd = connect_by(path, deadline);
+	qmp->connected = live_ticks();
 	ret = qmp->fd < 0 ? qmp->fd : receive(qmp, deadline, &greeting);
 	if (ret) {
 		fail(qmp, "its monitor", ret, problem);

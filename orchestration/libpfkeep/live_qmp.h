@@ -26,6 +26,13 @@ int live_qmp_call(struct live_qmp *qmp, const char *command, struct json_object 
 int live_qmp_wait(struct live_qmp *qmp, const char *event, int timeout_ms,
 		  struct json_object **ret_data, struct problem *problem);
 
+/*
+ * By live_ticks(): when its socket took us, which is before its devices are there, and
+ * when it last said that its guest stopped or went on; now, if it hasn't said.
+ */
+uint64_t live_qmp_connected(const struct live_qmp *qmp);
+uint64_t live_qmp_turned(const struct live_qmp *qmp, uint64_t ticks_per_ms);
+
 /* Of a QEMU that has just been started. */
 int live_qmp_await_running(struct live_qmp *qmp, int timeout_ms, struct problem *problem);
 

@@ -11,12 +11,15 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
+#include "orchestration/libpfkeep/live_boot.h"
 #include "orchestration/libpfkeep/live_priv.h"
 #include "orchestration/libpfkeep/run.h"
 #include "pfkeep/cleanup.h"
 #include "pfkeep/live.h"
+#include "pfkeep/livereport.h"
 #include "pfkeep/luo.h"
 #include "orchestration/libpfkeep/live_qmp.h"
 
@@ -33,6 +36,7 @@ struct work {
 	struct live live;
 	int session;
 	struct rlimit files; /* as QEMU is to have it */
+	struct live_qmp *qmp[LIVE_VMS_MAX];
 };
 
 static int high(int fd)
@@ -186,6 +190,7 @@ static int start_vm(const struct work *w, struct live_vm *vm, struct live_qmp **
 	int ret;
 
 	make_parent(vm->qmp);
+	live_vm_phase(vm, "carry");
 	vm->pid = fork();
 	if (vm->pid < 0)
 		return problem_set(problem, -errno, "%s: %s", vm->name, strerror(errno));
@@ -196,38 +201,94 @@ static int start_vm(const struct work *w, struct live_vm *vm, struct live_qmp **
 	}
 	/* It answers when its devices are there. */
 	ret = live_qmp_open(vm->qmp, START_MS, ret_qmp, problem);
+	if (!ret) {
+		live_vm_phase_at(vm, "start", live_qmp_connected(*ret_qmp));
+		live_vm_phase(vm, "attach");
+	}
 	return ret ? problem_prefix(problem, ret, "%s", vm->name) : 0;
 }
 
-static int await_vm(const struct live_vm *vm, struct live_qmp *qmp, struct problem *problem)
+static int await_vm(const struct work *w, struct live_vm *vm, struct live_qmp *qmp,
+		    struct problem *problem)
 {
 	int ret = live_qmp_await_running(qmp, RESUME_MS, problem);
 
-	live_qmp_close(qmp);
+	if (!ret)
+		live_vm_phase_at(vm, LIVE_VM_RESUME, live_qmp_turned(qmp, w->live.ticks_per_ms));
 	return ret ? problem_prefix(problem, ret, "%s", vm->name) : 0;
 }
 
-static int start_all(struct work *w, struct problem *problem)
+static int stage_retrieve(void *work, struct problem *problem)
 {
-	struct live_qmp *qmp[LIVE_VMS_MAX] = { NULL };
-	int ret = 0;
+	struct work *w = work;
+	int ret = raise_files(w, problem);
 
+	load_modules(w);
+	for (size_t i = 0; i < w->live.n_functions && !ret; i++) {
+		ret = bind_function(w, &w->live.functions[i], problem);
+		/* Nobody waits for it. */
+		if (!w->live.functions[i].held)
+			ret = 0;
+	}
 	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
-		ret = start_vm(w, &w->live.vms[i], &qmp[i], problem);
-	live_phase(&w->live, "attach");
-	for (size_t i = 0; i < w->live.n_vms; i++)
-		if (qmp[i] && !ret)
-			ret = await_vm(&w->live.vms[i], qmp[i], problem);
-	live_phase(&w->live, "resume");
+		ret = open_vm(w, &w->live.vms[i], problem);
 	return ret;
 }
 
-/* A QEMU that isn't whole must not run on by itself. */
-static void end_all(const struct work *w)
+static int stage_attach(void *work, struct problem *problem)
 {
-	for (size_t i = 0; i < w->live.n_vms; i++)
-		if (w->live.vms[i].pid > 0)
+	struct work *w = work;
+	int ret = 0;
+
+	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
+		ret = start_vm(w, &w->live.vms[i], &w->qmp[i], problem);
+	return ret;
+}
+
+static int stage_resume(void *work, struct problem *problem)
+{
+	struct work *w = work;
+	int ret = 0;
+
+	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
+		ret = await_vm(w, &w->live.vms[i], w->qmp[i], problem);
+	return ret;
+}
+
+static int stage_finish(void *work, struct problem *problem)
+{
+	struct work *w = work;
+
+	return luo_finish(w->session, problem);
+}
+
+static const struct stage stages[] = {
+	{ "retrieve", stage_retrieve, NULL },
+	{ "attach", stage_attach, NULL },
+	{ "resume", stage_resume, NULL },
+	{ "finish", stage_finish, NULL },
+};
+
+static void note_stage(void *data, const char *stage, enum stages_event event,
+		       const struct problem *problem)
+{
+	struct work *w = data;
+
+	if (event == STAGES_FAILED)
+		live_fail(&w->live, stage, problem);
+	if (event == STAGES_FAILED || event == STAGES_DONE)
+		live_phase(&w->live, stage);
+}
+
+/* A QEMU that isn't whole must not run on by itself; those that run may. */
+static void end_all(struct work *w)
+{
+	for (size_t i = 0; i < w->live.n_vms; i++) {
+		live_qmp_close(w->qmp[i]);
+		if (w->live.vms[i].pid > 0 && w->live.result == LIVE_FAILED &&
+		    strcmp(w->live.failed, "finish") != 0)
 			kill(w->live.vms[i].pid, SIGKILL);
+	}
 }
 
 static int read_record(struct work *w, struct problem *problem)
@@ -235,6 +296,7 @@ static int read_record(struct work *w, struct problem *problem)
 	CLEANUP(cleanup_close) int fd = -1;
 	CLEANUP(cleanup_free) char *text = NULL;
 	uint64_t ticks = live_ticks();
+	struct utsname name;
 	struct stat st;
 	int ret = luo_retrieve(w->session, LIVE_TOKEN_RECORD, &fd, problem);
 
@@ -248,39 +310,23 @@ static int read_record(struct work *w, struct problem *problem)
 	ret = live_record_parse(text, (size_t)st.st_size, &w->live, problem);
 	if (ret)
 		return ret;
-	live_phase(&w->live, "boot");
-	w->live.phases[w->live.n_phases - 1].ticks = ticks;
+	live_boot_split(&w->live, w->root, ticks);
+	if (!uname(&name))
+		snprintf(w->live.to, sizeof(w->live.to), "%.63s", name.release);
 	return 0;
-}
-
-static void write_report(const struct work *w)
-{
-	CLEANUP(cleanup_free) char *text = NULL;
-	CLEANUP(cleanup_file) FILE *file = NULL;
-
-	mkdir("/var/lib/pfkeep", 0700);
-	if (live_record_format(&w->live, &text))
-		return;
-	file = fopen(LIVE_REPORT, "we");
-	if (file)
-		fprintf(file, "%s\n", text);
 }
 
 static int restore_all(struct work *w, struct problem *problem)
 {
-	int ret = raise_files(w, problem);
+	struct problem unwritten = { "" };
+	int ret = stages_run(stages, sizeof(stages) / sizeof(stages[0]), w, note_stage, w, problem);
 
-	load_modules(w);
-	for (size_t i = 0; i < w->live.n_functions && !ret; i++) {
-		ret = bind_function(w, &w->live.functions[i], problem);
-		/* Nobody waits for it. */
-		if (!w->live.functions[i].held)
-			ret = 0;
-	}
-	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
-		ret = open_vm(w, &w->live.vms[i], problem);
-	live_phase(&w->live, "retrieve");
-	return ret ? ret : start_all(w, problem);
+	if (!ret)
+		w->live.result = LIVE_DONE;
+	end_all(w);
+	if (live_report_write(w->root, &w->live, &unwritten) && ret)
+		problem_prefix(problem, ret, "(%s)", unwritten.text);
+	return ret;
 }
 
 int live_restore(const struct root *root, size_t *ret_vms, struct problem *problem)
@@ -295,17 +341,15 @@ int live_restore(const struct root *root, size_t *ret_vms, struct problem *probl
 	/* Its handler must be there before the sessions are read. */
 	run_output((char *const *)vfio, MODPROBE_MS, out, sizeof(out));
 	ret = luo_session_retrieve(LIVE_SESSION, &w.session, problem);
-	if (ret)
+	if (ret) {
+		live_report_lost(root, "retrieve", problem);
 		return ret == -ENOENT ? 0 : ret;
+	}
 	ret = read_record(&w, problem);
-	if (!ret)
-		ret = restore_all(&w, problem);
 	if (ret)
-		end_all(&w);
+		live_report_lost(root, "retrieve", problem);
 	else
-		ret = luo_finish(w.session, problem);
-	live_phase(&w.live, "finish");
-	write_report(&w);
+		ret = restore_all(&w, problem);
 	*ret_vms = w.live.n_vms;
 	close(w.session);
 	live_release(&w.live);

@@ -275,26 +275,36 @@ static int save_vm(struct live_work *w, struct live_vm *vm, struct problem *prob
 
 	if (ret)
 		return problem_prefix(problem, ret, "%s", vm->name);
+	live_vm_phase(vm, "order");
 	ret = start_saving(w, vm, qmp, problem);
 	if (!ret)
 		ret = await_exec(vm, qmp, problem);
-	if (!ret)
+	if (!ret) {
+		live_vm_phase_at(vm, LIVE_VM_STOP, live_qmp_turned(qmp, w->live.ticks_per_ms));
 		ret = await_carry(w, vm, problem);
+	}
 	live_qmp_close(qmp);
 	if (!ret)
 		ret = find_cpr(w, vm, problem);
 	if (!ret)
 		ret = take_fds(vm, problem);
-	return ret ? ret : copy_state(vm, problem);
+	if (!ret)
+		ret = copy_state(vm, problem);
+	if (!ret)
+		live_vm_phase(vm, "save");
+	return ret;
 }
 
-static int await_return(const struct live_vm *vm, struct problem *problem)
+static int await_return(const struct live_work *w, struct live_vm *vm, struct problem *problem)
 {
 	struct live_qmp *qmp;
 	int ret = live_qmp_open(vm->qmp, LIVE_QMP_MS, &qmp, problem);
 
 	if (!ret) {
 		ret = live_qmp_await_running(qmp, RESUME_MS, problem);
+		if (!ret)
+			live_vm_phase_at(vm, LIVE_VM_RESUME,
+					 live_qmp_turned(qmp, w->live.ticks_per_ms));
 		live_qmp_close(qmp);
 	}
 	return ret ? problem_prefix(problem, ret, "%s", vm->name) : 0;
@@ -311,8 +321,10 @@ int live_unsave(void *work, struct problem *problem)
 		struct live_vm *vm = &w->live.vms[i];
 
 		taken[i] = vm->hold >= 0;
-		if (taken[i])
-			close(vm->hold);
+		if (!taken[i])
+			continue;
+		live_vm_phase(vm, "carry");
+		close(vm->hold);
 		vm->hold = -1;
 	}
 	if (w->listener >= 0)
@@ -320,7 +332,7 @@ int live_unsave(void *work, struct problem *problem)
 	w->listener = -1;
 	for (size_t i = 0; i < w->live.n_vms; i++) {
 		struct problem why = { "" };
-		int err = taken[i] ? await_return(&w->live.vms[i], &why) : 0;
+		int err = taken[i] ? await_return(w, &w->live.vms[i], &why) : 0;
 
 		if (err && !ret)
 			ret = problem_set(problem, err, "%s", why.text);
@@ -342,6 +354,5 @@ int live_save(void *work, struct problem *problem)
 		if (live_unsave(w, &why))
 			problem_prefix(problem, ret, "(%s)", why.text);
 	}
-	live_phase(&w->live, "save");
 	return ret;
 }

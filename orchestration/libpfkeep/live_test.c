@@ -13,6 +13,7 @@
 
 #include "pfkeep/cleanup.h"
 #include "pfkeep/live.h"
+#include "orchestration/libpfkeep/live_boot.h"
 
 /* A host's /proc and /sys, as far as they are looked at. */
 struct host {
@@ -270,6 +271,12 @@ static void a_bad_record_is_refused(void **state)
 		{ "\"token\":2", "\"token\":99999999999" },
 		{ "\"vms\":[", "\"vms\":[[]," },
 		{ "\"fds\":[", "\"fds\":{}, \"x\":[" },
+		{ "\"fds\":[", "\"phases\":[{\"name\":\"stop\"}], \"fds\":[" },
+		{ "\"fds\":[", "\"phases\":7, \"fds\":[" },
+		{ "\"version\":1", "\"version\":1,\"result\":\"well\"" },
+		{ "\"version\":1", "\"version\":1,\"since\":-1" },
+		{ "\"version\":1",
+		  "\"version\":1,\"failed\":\"a stage with a name that is too long\"" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
@@ -287,6 +294,67 @@ static void a_record_that_is_cut_anywhere_is_refused(void **state)
 		assert_int_equal(live_record_parse(record, len, &live, &problem), -EBADMSG);
 }
 
+static void a_report_has_no_more_than_is_told(void **state)
+{
+	struct problem problem = { "" };
+	struct live live, again;
+	char *text;
+
+	assert_int_equal(live_record_parse(record, strlen(record), &live, &problem), 0);
+	live_vm_phase_at(&live.vms[0], LIVE_VM_STOP, 9);
+	live_phase_at(&live, "save", 10);
+	live_phase_at(&live, "save", 11); /* the later counts */
+	live.result = LIVE_FAILED;
+	snprintf(live.failed, sizeof(live.failed), "save");
+	problem_set(&live.why, 0, "pf: QEMU can't save it");
+	assert_int_equal(live_record_format_report(&live, &text), 0);
+	assert_null(strstr(text, "/usr/bin/qemu"));
+	/* and a VM is never started from it */
+	assert_int_equal(live_record_parse(text, strlen(text), &again, &problem), -EBADMSG);
+	assert_int_equal(live_record_parse_report(text, strlen(text), &again, &problem), 0);
+	assert_string_equal(again.vms[0].name, "pf");
+	assert_int_equal(again.vms[0].phases[0].ticks, 9);
+	assert_int_equal(again.n_phases, 2);
+	assert_int_equal(again.phases[1].ticks, 11);
+	assert_int_equal(again.result, LIVE_FAILED);
+	assert_string_equal(again.failed, "save");
+	assert_string_equal(again.why.text, "pf: QEMU can't save it");
+	free(text);
+	live_release(&live);
+	live_release(&again);
+}
+
+/* The kernel's log, of a host that is up for longer than any boot takes. */
+static void the_boot_is_split_by_what_the_kernel_says(void **state)
+{
+	struct host *h = *state;
+	struct live live;
+	uint64_t us;
+
+	assert_true(live_boot_is_init("6,345,1234567,-;Run /init as init process\n", &us));
+	assert_int_equal(us, 1234567);
+	assert_false(live_boot_is_init("6,345,x,-;Run /init as init process\n", &us));
+	assert_false(live_boot_is_init("6,345,1234567,-;Run away\n", &us));
+	assert_false(live_boot_is_init("", &us));
+	/* it isn't there: all of it is one phase */
+	live_init(&live);
+	live_phase_at(&live, "preserve", 1);
+	live_boot_split(&live, &h->root, live_ticks());
+	assert_int_equal(live.n_phases, 2);
+	assert_string_equal(live.phases[1].name, "boot");
+	make(h, "dev/kmsg", "6,345,1000,-;Run /init as init process\n", 40);
+	live_init(&live);
+	live.ticks_per_ms = 1000;
+	live_phase_at(&live, "preserve", 1);
+	live_boot_split(&live, &h->root, live_ticks());
+	assert_int_equal(live.n_phases, 4);
+	assert_string_equal(live.phases[1].name, "jump");
+	assert_string_equal(live.phases[2].name, "kernel");
+	assert_int_equal(live.phases[2].ticks - live.phases[1].ticks, 1000);
+	assert_string_equal(live.phases[3].name, "init");
+	assert_true(live.phases[3].ticks > live.phases[2].ticks);
+}
+
 #define ON_A_HOST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -298,6 +366,8 @@ int main(void)
 		ON_A_HOST(a_program_with_a_device_is_named),
 		cmocka_unit_test(the_record_comes_back_as_it_was),
 		cmocka_unit_test(a_bad_record_is_refused),
+		cmocka_unit_test(a_report_has_no_more_than_is_told),
+		ON_A_HOST(the_boot_is_split_by_what_the_kernel_says),
 		cmocka_unit_test(a_record_that_is_cut_anywhere_is_refused),
 	};
 

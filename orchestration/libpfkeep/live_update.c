@@ -8,10 +8,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "orchestration/libpfkeep/live_priv.h"
 #include "pfkeep/cleanup.h"
+#include "pfkeep/livereport.h"
 #include "pfkeep/luo.h"
 
 /* load */
@@ -34,7 +36,6 @@ static int stage_load(void *work, struct problem *problem)
 		return problem_set(problem, ret, "kernel %s can't be loaded: %s", w->how->kernel,
 				   strerror(-ret));
 	}
-	live_phase(&w->live, "load");
 	return 0;
 }
 
@@ -102,7 +103,6 @@ static int preserve_record(struct live_work *w, struct problem *problem)
 	int ret;
 
 	live_phase(&w->live, "preserve");
-	w->live.ticks_per_ms = measure_ticks(w);
 	ret = live_record_format(&w->live, &text);
 	if (ret || fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
 		return problem_set(problem, ret ? ret : -EIO, "the record can't be written");
@@ -141,8 +141,14 @@ static int stage_preserve(void *work, struct problem *problem)
 
 /* jump */
 
+/* What is said of it if nobody comes back. */
 static int stage_jump(void *work, struct problem *problem)
 {
+	struct live_work *w = work;
+	int ret = live_report_write(w->root, &w->live, problem);
+
+	if (ret)
+		return ret;
 	sync();
 	syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL);
 	return problem_set(problem, -errno, "the kernel doesn't jump: %s", strerror(errno));
@@ -154,16 +160,68 @@ static const struct stage stages[] = {
 	{ "jump", stage_jump, NULL },
 };
 
+/* The timeline, and then whoever watches. */
+static void note_stage(void *data, const char *stage, enum stages_event event,
+		       const struct problem *problem)
+{
+	struct live_work *w = data;
+	char undo[24];
+
+	w->live.ticks_per_ms = measure_ticks(w);
+	switch (event) {
+	case STAGES_BEGIN:
+		break;
+	case STAGES_FAILED:
+		live_fail(&w->live, stage, problem);
+		live_phase(&w->live, stage);
+		break;
+	case STAGES_DONE:
+		live_phase(&w->live, stage);
+		break;
+	default:
+		snprintf(undo, sizeof(undo), "undo %s", stage);
+		live_phase(&w->live, undo);
+	}
+	if (w->how->watch)
+		w->how->watch(w->how->data, stage, event, problem);
+}
+
+static void begin(struct live_work *w)
+{
+	struct utsname name;
+
+	live_init(&w->live);
+	w->live.result = LIVE_OPEN;
+	w->live.since = (uint64_t)time(NULL);
+	if (!uname(&name))
+		snprintf(w->live.from, sizeof(w->live.from), "%.63s", name.release);
+	live_phase(&w->live, "begin");
+	w->ticks = live_ticks();
+	clock_gettime(CLOCK_MONOTONIC_RAW, &w->since);
+}
+
+/* With all that the undoing had to say, and without the stage, which is told apart. */
+static void take_why(struct live *live, const struct problem *problem)
+{
+	size_t n = strlen(live->failed);
+
+	if (!strncmp(problem->text, live->failed, n) && !strncmp(problem->text + n, ": ", 2))
+		problem_set(&live->why, 0, "%s", problem->text + n + 2);
+}
+
 int live_update(const struct root *root, const struct live_update *how, struct problem *problem)
 {
 	struct live_work w = { .root = root, .how = how, .listener = -1, .session = -1 };
 	size_t n = how->dry_run ? 1 : sizeof(stages) / sizeof(stages[0]);
+	struct problem unwritten = { "" };
 	int ret;
 
-	live_init(&w.live);
-	w.ticks = live_ticks();
-	clock_gettime(CLOCK_MONOTONIC_RAW, &w.since);
-	ret = stages_run(stages, n, &w, how->watch, how->data, problem);
+	begin(&w);
+	ret = stages_run(stages, n, &w, note_stage, &w, problem);
+	if (ret)
+		take_why(&w.live, problem);
+	if (ret && !how->dry_run && live_report_write(root, &w.live, &unwritten))
+		problem_prefix(problem, ret, "(%s)", unwritten.text);
 	live_release(&w.live);
 	return ret;
 }

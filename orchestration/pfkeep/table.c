@@ -161,6 +161,7 @@ const struct command command_table[] = {
 	{
 		.verb = "report",
 		.args = "",
+		.options = { { "svg", "FILE", "draw it, too" } },
 		.help = "the last live update, phase by phase",
 		.run = command_report,
 	},

@@ -28,6 +28,11 @@
 #define LIVE_NAME      64
 #define LIVE_PATH      108 /* of a UNIX socket */
 #define LIVE_FUNCTIONS 256
+#define LIVE_VM_PHASES 16
+
+/* Of a VM: it stands still from the first on, and runs again after the second. */
+#define LIVE_VM_STOP   "stop"
+#define LIVE_VM_RESUME "resume"
 
 enum live_kind {
 	LIVE_MEMORY, /* a memfd: as it is */
@@ -44,6 +49,12 @@ struct live_fd {
 	int fd;		/* ours; -1: none */
 };
 
+/* When a phase ended, by a counter that a kexec doesn't touch. */
+struct live_phase {
+	char name[24];
+	uint64_t ticks;
+};
+
 struct live_vm {
 	char name[LIVE_NAME];
 	char qmp[LIVE_PATH];
@@ -57,6 +68,8 @@ struct live_vm {
 	uint64_t state_token;
 	struct live_fd *fds;
 	size_t n_fds;
+	struct live_phase phases[LIVE_VM_PHASES]; /* the first only begins */
+	size_t n_phases;
 };
 
 /* A PCI function that a VM has, or a VF of one that nobody has. */
@@ -67,10 +80,10 @@ struct live_function {
 	bool held; /* by a VM */
 };
 
-/* When a phase ended, by a counter that a kexec doesn't touch. */
-struct live_phase {
-	char name[24];
-	uint64_t ticks;
+enum live_result {
+	LIVE_DONE,
+	LIVE_OPEN, /* not yet, or nobody has come back to say */
+	LIVE_FAILED,
 };
 
 struct live {
@@ -78,15 +91,25 @@ struct live {
 	size_t n_vms;
 	struct live_function *functions;
 	size_t n_functions;
-	struct live_phase phases[LIVE_PHASES];
+	struct live_phase phases[LIVE_PHASES]; /* the first only begins */
 	size_t n_phases;
 	uint64_t ticks_per_ms;
+	uint64_t since;	       /* seconds of 1970 */
+	char from[64], to[64]; /* the kernels: what uname says */
+	enum live_result result;
+	char failed[24]; /* the stage */
+	struct problem why;
 };
 
 void live_init(struct live *live);
 void live_release(struct live *live);
 uint64_t live_ticks(void);
+
+/* Ends now, or then. Said twice in a row, the later counts. */
 void live_phase(struct live *live, const char *name);
+void live_phase_at(struct live *live, const char *name, uint64_t ticks);
+void live_vm_phase(struct live_vm *vm, const char *name);
+void live_vm_phase_at(struct live_vm *vm, const char *name, uint64_t ticks);
 
 /*
  * live_vm.c: every VM under KVM that runs on the host, those with a PF first, and
@@ -97,6 +120,10 @@ int live_find(const struct root *root, struct live *live, struct problem *proble
 /* live_record.c: what the next kernel is told, as text; it is parsed as hostile. */
 int live_record_format(const struct live *live, char **ret_text);
 int live_record_parse(const char *text, size_t len, struct live *ret_live, struct problem *problem);
+/* Less of it, for who reads: of an update that got no further, too. */
+int live_record_format_report(const struct live *live, char **ret_text);
+int live_record_parse_report(const char *text, size_t len, struct live *ret_live,
+			     struct problem *problem);
 
 struct live_update {
 	const char *kernel, *initrd, *append; /* the last two may be NULL */
