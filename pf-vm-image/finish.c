@@ -67,6 +67,8 @@ int finish_image(struct root_job *job, struct manifest *m, struct problem *p)
 		ret = root_make(job, squashfs, &m->files, p);
 	if (!ret)
 		ret = write_parts(job, m, squashfs, wants[WANT_DPKG_STATUS].data, p);
+	job->wants = NULL;
+	job->n_wants = 0;
 	for (size_t i = 0; i < FINISH_WANTS; i++)
 		free(wants[i].data);
 	unlink(squashfs);

@@ -121,6 +121,7 @@ static void what_is_no_archive_is_refused(void **state)
 	struct tree tree;
 	FILE *f = tmpfile();
 
+	assert_non_null(f);
 	for (int i = 0; i < 100; i++)
 		fputs(text, f);
 	fflush(f);

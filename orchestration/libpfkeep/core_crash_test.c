@@ -45,7 +45,10 @@ static unsigned int outside;	/* how deep in what isn't the daemon */
 
 static void call_outside(void)
 {
-	if (!outside && calls_left && !--calls_left)
+	if (outside || !calls_left)
+		return;
+	calls_left--;
+	if (!calls_left)
 		longjmp(death, 1);
 }
 
@@ -335,7 +338,7 @@ static void check_tokens(uint16_t vfs)
 
 		if (!owner_of(bed.core.owners, &bed_pf, i, NULL))
 			continue;
-		snprintf(path, sizeof(path), DEVICES "0000:01:10.%u/vfio_sriov/vf_token", i * 2);
+		snprintf(path, sizeof(path), DEVICES "0000:01:10.%u/vfio_sriov/vf_token", i * 2U);
 		if (i > 3)
 			continue; /* on the next device number */
 		bed_read(path, text);
@@ -455,10 +458,7 @@ static int allow_files(void **state)
 
 int main(void)
 {
-#define T(op)                                                    \
-	{                                                        \
-#op, crash_everywhere, NULL, NULL, (void *)&(op) \
-	}
+#define T(op) ((struct CMUnitTest){ #op, crash_everywhere, NULL, NULL, (void *)&(op) })
 	const struct CMUnitTest tests[] = {
 		T(op_adopt),  T(op_release),   T(op_force),    T(op_set_vfs),
 		T(op_set_vf), T(op_assign),    T(op_unassign), T(op_give),

@@ -39,7 +39,10 @@ static void put_manifest(const char *text)
 	f = fopen(path, "we");
 	assert_non_null(f);
 	fputs(text, f);
-	assert_int_equal(fclose(f), 0);
+
+	int ret = fclose(f);
+
+	assert_int_equal(ret, 0);
 }
 
 static void a_folder_boots_by_its_kernel(void **state)

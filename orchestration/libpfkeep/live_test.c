@@ -54,6 +54,8 @@ static int setup(void **state)
 {
 	struct host *h = calloc(1, sizeof(*h));
 
+	if (!h)
+		return -1;
 	snprintf(h->path, sizeof(h->path), "/tmp/live_test.XXXXXX");
 	if (!mkdtemp(h->path) || root_open(h->path, &h->root))
 		return -1;

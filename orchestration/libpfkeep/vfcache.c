@@ -335,11 +335,12 @@ static int make_sheet(struct entry *entries, size_t n, enum vfcache_form form,
 	if (fd < 0)
 		return -errno;
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	out = copy < 0 ? NULL : fdopen(copy, "w");
+	if (copy < 0)
+		return -errno;
+	out = fdopen(copy, "w");
 	if (!out) {
 		ret = -errno;
-		if (copy >= 0)
-			close(copy);
+		close(copy); /* cppcheck-suppress doubleFree ; fdopen() took it only if it succeeded */
 		return ret;
 	}
 	ret = form == VFCACHE_JSON ? print_json(out, entries, n, owners)

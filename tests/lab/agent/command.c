@@ -251,6 +251,7 @@ static void command_become(const struct proto_exec *exec, const int std[3], int 
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	for (int i = 0; i < 3; i++)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.StdCLibraryFunctions): all are open */
 		dup2(std[i], i);
 	if (!*exec->cwd || chdir(exec->cwd) == 0) {
 		environ = exec->envp;

@@ -44,8 +44,8 @@ static int ready_run(struct ready *ready)
 		return -errno;
 	if (ready->pid == 0) {
 		null = open("/dev/null", O_RDWR | O_CLOEXEC);
-		dup2(null, 0);
-		dup2(null, 1);
+		if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
+			_exit(126);
 		execvp(ready->argv[0], ready->argv);
 		_exit(127);
 	}

@@ -18,6 +18,7 @@ int main(int argc, char *argv[])
 	dprintf(console, "%s %llu\n", argc > 1 ? argv[1] : "LAB-TSC", tsc);
 	if (getpid() != 1)
 		return 0;
-	fsync(console);
+	if (console >= 0)
+		fsync(console);
 	return reboot(RB_POWER_OFF);
 }

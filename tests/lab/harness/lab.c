@@ -189,17 +189,18 @@ char *lab_run(struct lab *lab, unsigned int timeout_s, const char *format, ...)
 	int ret = run_script(lab, timeout_s, false, script, &r);
 	char *out = r.out;
 
-	if (ret || r.status) {
+	ret = ret ? ret : r.status;
+	if (ret) {
 		lab_diagnose("script: ", script);
 		lab_diagnose("stdout: ", r.out ? r.out : "");
 		lab_diagnose("stderr: ", r.err ? r.err : "");
 		lab_explain_guests(lab);
-		free(script);
-		ret = ret ? ret : r.status;
+	}
+	free(script);
+	if (ret) {
 		proc_result_free(&r);
 		fail_msg("in the lab host: status %d", ret);
 	}
-	free(script);
 	free(r.err);
 	return out;
 }

@@ -45,9 +45,10 @@ static void qemu_become(const struct qemu_start *how, pid_t parent, int status_f
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	dup2(null, 0);
-	dup2(how->stderr_fd, 1);
-	dup2(how->stderr_fd, 2);
+	if (null < 0 || dup2(null, 0) < 0)
+		qemu_fail(status_fd, errno, "/dev/null");
+	if (dup2(how->stderr_fd, 1) < 0 || dup2(how->stderr_fd, 2) < 0)
+		qemu_fail(status_fd, errno, "its log");
 	for (size_t i = 0; i < how->n_keep; i++)
 		fcntl(how->keep_fds[i], F_SETFD, 0);
 	err = root_enter(how->root, &what);

@@ -56,9 +56,8 @@ static void become_labd(char *const *argv, const struct rundir *dir, const int *
 	pid = fork();
 	if (pid)
 		_exit(pid < 0);
-	dup2(null, 0);
-	dup2(log, 1);
-	dup2(log, 2);
+	if (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
+		_exit(127);
 	for (size_t i = 0; i < n_keep; i++)
 		fcntl(keep[i], F_SETFD, 0);
 	if (chdir("/") == 0)

@@ -152,7 +152,7 @@ static int run_before(void)
 	for (unsigned int i = 0; i < client.count; i++)
 		say_place(i);
 	say_counts("before");
-	lu_say("LU-JUMP %llu", (unsigned long long)__rdtsc());
+	lu_say("LU-JUMP %llu", __rdtsc());
 	syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL);
 	lu_fail("no kexec: %d", errno);
 }
@@ -200,7 +200,7 @@ static void run_after(void)
 {
 	int session, ret;
 
-	lu_say("LU-INIT %llu", (unsigned long long)__rdtsc());
+	lu_say("LU-INIT %llu", __rdtsc());
 	lu_boot();
 	read_command_line();
 	set_bdfs();

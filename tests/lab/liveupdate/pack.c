@@ -28,10 +28,9 @@ void lu_pack(const char *path)
 	size_t len;
 	long size;
 
-	if (!file || fseek(file, 0, SEEK_END))
+	if (!file || fseek(file, 0, SEEK_END) || (size = ftell(file)) < 0 ||
+	    fseek(file, 0, SEEK_SET))
 		lu_fail("%s can't be read", path);
-	size = ftell(file);
-	rewind(file);
 	fseek(stdout, 0, SEEK_END);
 	pad();
 	header(name ? name + 1 : path, 0100644, (unsigned long)size);

@@ -22,7 +22,7 @@ static int write_config(const struct store *s, struct problem *p)
 {
 	char *path = aptver_config(s), *status = store_path(s, "apt/status");
 	char *partial = store_path(s, "apt/lists/partial"), *lists = store_path(s, "apt/lists");
-	FILE *f = fopen(path, "we"), *empty = fopen(status, "ae");
+	FILE *f = fopen(path, "we"), *empty = f ? fopen(status, "ae") : NULL;
 	int ret = f && empty ? 0 : -errno;
 
 	if (mkdir(lists, 0755) && errno != EEXIST)
@@ -272,10 +272,10 @@ static int ask_apt(const struct store *s, const struct input *in, char **ret_ver
 	size_t size = 0;
 	int fd, ret;
 
-	fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	ret = f && fd >= 0 ? run_apt(s, argv, fileno(f), fd) : -errno;
-	if (f)
-		rewind(f);
+	fd = f ? open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
+	ret = fd >= 0 ? run_apt(s, argv, fileno(f), fd) : -errno;
+	if (!ret && fseek(f, 0, SEEK_SET))
+		ret = -errno;
 	while (!ret && getline(&line, &size, f) >= 0)
 		consider_line(in, line, &best);
 	if (!ret && !best)
