@@ -239,13 +239,15 @@ static void sysfs_rejects_bad_values(const struct context *c)
 }
 
 const struct client_case bad_input_cases[] = {
-	{ "functions without SR-IOV do not bind", functions_without_sriov_do_not_bind },
-	{ "bridges do not bind", bridges_do_not_bind },
-	{ "VFs of another driver's PF do not bind", vfs_of_another_drivers_pf_do_not_bind },
-	{ "PFs with VFs do not bind", pfs_with_vfs_do_not_bind },
-	{ "features reject bad arguments", features_reject_bad_arguments },
-	{ "a VF has no features of a PF", a_vf_has_no_features_of_a_pf },
-	{ "bad accesses are refused", bad_accesses_are_refused },
-	{ "sysfs rejects bad values", sysfs_rejects_bad_values },
+	{ "functions without SR-IOV do not bind", functions_without_sriov_do_not_bind, OF_RULES },
+	{ "bridges do not bind", bridges_do_not_bind, OF_RULES },
+	{ "VFs of another driver's PF do not bind", vfs_of_another_drivers_pf_do_not_bind,
+	  OF_RULES },
+	{ "PFs with VFs do not bind", pfs_with_vfs_do_not_bind, OF_PF },
+	{ "features reject bad arguments", features_reject_bad_arguments, OF_RULES },
+	{ "bad accesses are refused", bad_accesses_are_refused, OF_RULES },
+	{ "sysfs rejects bad values", sysfs_rejects_bad_values, OF_RULES },
+	/* last: its VFs serve those who come next */
+	{ "a VF has no features of a PF", a_vf_has_no_features_of_a_pf, OF_RULES },
 	{ 0 },
 };

@@ -130,27 +130,15 @@ static void long_and_straddling_accesses(const struct context *c)
 	device_close(&pf.dev);
 }
 
-static void closing_the_pf_leaves_free_vfs(const struct context *c)
-{
-	char bdf[BDF_LEN];
-	struct pf pf;
-
-	client_fresh(c);
-	client_open_pf(c, &pf);
-	client_enable(c, &pf, 1);
-	client_vf_bdf(c, 0, bdf);
-	device_close(&pf.dev);
-	CHECK(sysfs_exists(bdf, "config"), "closing the PF removed its VFs");
-}
-
 const struct client_case capability_cases[] = {
-	{ "info agrees with the hardware", info_agrees_with_hardware },
-	{ "VFs appear bound, with groups and cdevs", vfs_appear_bound_with_groups_and_cdevs },
-	{ "some VFs, then another number", some_vfs_then_another_number },
-	{ "bad requests are refused with their reason",
-	  bad_requests_are_refused_with_their_reason },
-	{ "VF BARs size, the hardware keeps its own", vf_bars_size_but_hardware_keeps_its_own },
-	{ "long and straddling accesses", long_and_straddling_accesses },
-	{ "closing the PF leaves free VFs", closing_the_pf_leaves_free_vfs },
+	{ "info agrees with the hardware", info_agrees_with_hardware, OF_PF },
+	{ "VFs appear bound, with groups and cdevs", vfs_appear_bound_with_groups_and_cdevs,
+	  OF_PF },
+	{ "some VFs, then another number", some_vfs_then_another_number, OF_PF },
+	{ "bad requests are refused with their reason", bad_requests_are_refused_with_their_reason,
+	  OF_RULES },
+	{ "VF BARs size, the hardware keeps its own", vf_bars_size_but_hardware_keeps_its_own,
+	  OF_PF },
+	{ "long and straddling accesses", long_and_straddling_accesses, OF_PF },
 	{ 0 },
 };

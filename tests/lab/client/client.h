@@ -16,17 +16,24 @@
 #define CTRL_VF_ENABLE 0x01
 #define CTRL_VF_MSE    0x08
 
+/* What a case shows beside the driver's own rules, which are the same for all PFs. */
+#define OF_RULES 0u /* nothing */
+#define OF_PF	 1u /* its registers, its resets, where its VFs are */
+#define OF_MODE	 2u /* how VFIO opens, closes and maps by group and by cdev */
+
 struct context {
 	const char *pf;
 	enum device_mode mode;
 	unsigned int cycles;
 	unsigned int rounds; /* of a race; for one that lasts: seconds */
+	unsigned int of;     /* only cases that show one of these; 0: all */
 	bool cdev_tokens;    /* the kernel's cdev path carries tokens (6.17) */
 };
 
 struct client_case {
 	const char *name;
 	void (*run)(const struct context *c);
+	unsigned int of;
 };
 
 extern const struct client_case capability_cases[];

@@ -230,15 +230,16 @@ static void a_parked_vf_stays_held(const struct context *c)
 }
 
 const struct client_case keep_alive_cases[] = {
-	{ "without keep-alive a close resets", without_it_a_close_resets },
-	{ "with keep-alive the function runs on", with_it_the_function_runs_on },
-	{ "sysfs turns keep-alive off and closes for good",
-	  sysfs_turns_it_off_and_closes_for_good },
+	{ "without keep-alive a close resets", without_it_a_close_resets, OF_PF | OF_MODE },
+	{ "with keep-alive the function runs on", with_it_the_function_runs_on, OF_PF | OF_MODE },
+	{ "sysfs turns keep-alive off and closes for good", sysfs_turns_it_off_and_closes_for_good,
+	  OF_MODE },
 	{ "keep-alive before the first open spares the reset",
-	  before_the_first_open_it_spares_the_reset },
-	{ "the reset that held VFs put off comes", the_reset_that_held_vfs_put_off_comes },
+	  before_the_first_open_it_spares_the_reset, OF_PF | OF_MODE },
+	{ "a VF parked by keep-alive stays held", a_parked_vf_stays_held, OF_MODE },
+	{ "the reset that held VFs put off comes", the_reset_that_held_vfs_put_off_comes,
+	  OF_PF | OF_MODE },
 	{ "the reset that held VFs put off comes at unbind",
-	  the_reset_that_held_vfs_put_off_comes_at_unbind },
-	{ "a VF parked by keep-alive stays held", a_parked_vf_stays_held },
+	  the_reset_that_held_vfs_put_off_comes_at_unbind, OF_MODE },
 	{ 0 },
 };

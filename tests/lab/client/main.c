@@ -16,15 +16,15 @@
 #include "tests/lab/client/client.h"
 
 static const struct client_case *const groups[] = {
-	capability_cases, bad_input_cases,  protect_cases, region_cases,
-	token_cases,	  keep_alive_cases, race_cases,	   cycle_cases,
+	capability_cases, bad_input_cases,  protect_cases, token_cases,
+	region_cases,	  keep_alive_cases, race_cases,	   cycle_cases,
 };
 
 static const char *const mode_names[] = { "group", "cdev" };
 
-static bool wanted(const struct client_case *cc, const char *only)
+static bool wanted(const struct client_case *cc, const struct context *c, const char *only)
 {
-	return !only || strstr(cc->name, only);
+	return (!c->of || cc->of & c->of) && (!only || strstr(cc->name, only));
 }
 
 /* What is to be repeated not even once isn't there. */
@@ -39,7 +39,8 @@ static unsigned int count(const struct context *c, const char *only, const bool 
 
 	for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
 		for (const struct client_case *cc = groups[g]; cc->name; cc++)
-			n += wanted(cc, only) && !left_out(groups[g], c) ? modes[0] + modes[1] : 0;
+			n += wanted(cc, c, only) && !left_out(groups[g], c) ? modes[0] + modes[1]
+									    : 0;
 	return n;
 }
 
@@ -86,7 +87,7 @@ static unsigned int run_all(struct context *c, const char *only, const bool *mod
 		c->mode = mode;
 		for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
 			for (const struct client_case *cc = groups[g]; cc->name; cc++)
-				if (wanted(cc, only) && !left_out(groups[g], c))
+				if (wanted(cc, c, only) && !left_out(groups[g], c))
 					run_case(cc, c, &tally);
 	}
 	printf("# %u passed, %u failed, %u skipped\n", tally.passed, tally.failed, tally.skipped);
@@ -116,7 +117,7 @@ static bool settle_modes(bool *modes)
 static int usage(void)
 {
 	fprintf(stderr, "usage: vfio_sriov_client --pf BDF [--mode group|cdev] [--case TEXT] "
-			"[--cycles N] [--rounds N]\n");
+			"[--of pf|mode]... [--cycles N] [--rounds N]\n");
 	return 2;
 }
 
@@ -126,6 +127,7 @@ int main(int argc, char **argv)
 		{ "pf", required_argument, NULL, 'p' },
 		{ "mode", required_argument, NULL, 'm' },
 		{ "case", required_argument, NULL, 'c' },
+		{ "of", required_argument, NULL, 'o' },
 		{ "cycles", required_argument, NULL, 'n' },
 		{ "rounds", required_argument, NULL, 'r' },
 		{ 0 },
@@ -142,6 +144,10 @@ int main(int argc, char **argv)
 			modes[!strcmp(optarg, "group")] = false;
 		else if (opt == 'c')
 			only = optarg;
+		else if (opt == 'o' && !strcmp(optarg, "pf"))
+			c.of |= OF_PF;
+		else if (opt == 'o' && !strcmp(optarg, "mode"))
+			c.of |= OF_MODE;
 		else if (opt == 'n')
 			c.cycles = (unsigned int)strtoul(optarg, NULL, 0);
 		else if (opt == 'r')

@@ -162,11 +162,12 @@ static void unload_is_refused_while_held_and_clean_after(const struct context *c
 }
 
 const struct client_case race_cases[] = {
-	{ "unbind in the middle of enabling", unbind_in_the_middle_of_enabling },
-	{ "kill in the middle of enabling", kill_in_the_middle_of_enabling },
-	{ "enabling by sysfs and by the user at once", enabling_by_sysfs_and_by_the_user_at_once },
-	{ "opening VFs while they come and go", opening_vfs_while_they_come_and_go },
+	{ "unbind in the middle of enabling", unbind_in_the_middle_of_enabling, OF_MODE },
+	{ "kill in the middle of enabling", kill_in_the_middle_of_enabling, OF_MODE },
+	{ "enabling by sysfs and by the user at once", enabling_by_sysfs_and_by_the_user_at_once,
+	  OF_MODE },
+	{ "opening VFs while they come and go", opening_vfs_while_they_come_and_go, OF_MODE },
 	{ "unload is refused while held, and clean after",
-	  unload_is_refused_while_held_and_clean_after },
+	  unload_is_refused_while_held_and_clean_after, OF_MODE },
 	{ 0 },
 };

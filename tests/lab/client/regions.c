@@ -171,9 +171,11 @@ static void accesses_outside_are_refused(const struct context *c)
 }
 
 const struct client_case region_cases[] = {
-	{ "a slice shows its VF", a_slice_shows_its_vf },
-	{ "holding revokes a mapping", holding_revokes_a_mapping },
-	{ "VF_MSE and VF_Enable gate the slices", vf_mse_and_vf_enable_gate_the_slices },
-	{ "accesses outside are refused", accesses_outside_are_refused },
+	{ "a slice shows its VF", a_slice_shows_its_vf, OF_PF | OF_MODE },
+	{ "holding revokes a mapping", holding_revokes_a_mapping, OF_PF | OF_MODE },
+	{ "accesses outside are refused", accesses_outside_are_refused, OF_RULES },
+	/* last: it leaves no VFs, and the next want none */
+	{ "VF_MSE and VF_Enable gate the slices", vf_mse_and_vf_enable_gate_the_slices,
+	  OF_PF | OF_MODE },
 	{ 0 },
 };

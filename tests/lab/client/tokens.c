@@ -89,8 +89,8 @@ static void malformed_tokens_change_nothing(const struct context *c)
 }
 
 const struct client_case token_cases[] = {
-	{ "the PF's token opens a VF", the_pfs_token_opens_a_vf },
-	{ "a VF's own token shuts the others out", a_vfs_own_token_shuts_the_others_out },
-	{ "malformed tokens change nothing", malformed_tokens_change_nothing },
+	{ "the PF's token opens a VF", the_pfs_token_opens_a_vf, OF_MODE },
+	{ "a VF's own token shuts the others out", a_vfs_own_token_shuts_the_others_out, OF_MODE },
+	{ "malformed tokens change nothing", malformed_tokens_change_nothing, OF_RULES },
 	{ 0 },
 };
