@@ -87,11 +87,13 @@ static void use_the_runs_of_labctl(void)
 
 int lab_up(struct lab *lab, const struct lab_options *options)
 {
+	char self[16];
 	const char *argv[LABCTL_ARGS_MAX] = { lab_ctl_path(), "up",	  "--name",
-					      lab->name,      "--kernel", options->kernel };
+					      lab->name,      "--kernel", options->kernel,
+					      "--owner",      self };
 	unsigned int limit = UP_TIMEOUT_S;
 	struct proc_result r;
-	size_t n = 6;
+	size_t n = 8;
 
 	use_the_runs_of_labctl();
 	if (getenv("LAB_NAME")) {
@@ -101,6 +103,7 @@ int lab_up(struct lab *lab, const struct lab_options *options)
 	}
 	/* The scenario's name: its run is found again, and its next run takes its place. */
 	snprintf(lab->name, sizeof(lab->name), "%s", program_invocation_short_name);
+	snprintf(self, sizeof(self), "%d", (int)getpid());
 	for (size_t i = 0; options->pfs[i] && n < LABCTL_ARGS_MAX - 11; i++) {
 		argv[n++] = "--pf";
 		argv[n++] = options->pfs[i];

@@ -25,7 +25,10 @@ struct lab_options {
 	const char *append;	    /* NULL: nothing more on the kernel's command line */
 };
 
-/* For cmocka's group setup and teardown; 0 or -1. */
+/*
+ * For cmocka's group setup and teardown; 0 or -1. The lab ends with the process that
+ * calls lab_up(), also with one that a signal ends.
+ */
 int lab_up(struct lab *lab, const struct lab_options *options);
 int lab_down(struct lab *lab);
 

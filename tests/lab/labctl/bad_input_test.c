@@ -145,6 +145,7 @@ static void bad_usage_is_status_2(void **state)
 	REFUSED(2, "1 to 64", "up", "--cpus", "0");
 	REFUSED(2, "--name ../x", "up", "--name", "../x");
 	REFUSED(2, "--name needs a value", "up", "--name");
+	REFUSED(2, "--owner me: the number of a process", "up", "--owner", "me");
 	REFUSED(2, "unknown argument --nonsense", "up", "--nonsense");
 	REFUSED(2, "unknown command upp", "upp");
 	REFUSED(2, "no command given", "exec", "--");
@@ -173,6 +174,22 @@ static void more_memory_than_there_is_is_refused(void **state)
 {
 	make_parts();
 	REFUSED(1, "too little memory: the lab host takes 524288 MiB", "up", "--ram", "512");
+}
+
+/* A process that has ended, and whose number nobody else has yet. */
+static void an_owner_that_is_not_there_is_named(void **state)
+{
+	char number[16], says[64];
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	make_parts();
+	snprintf(number, sizeof(number), "%d", (int)pid);
+	snprintf(says, sizeof(says), "--owner %d: No such process", (int)pid);
+	REFUSED(1, says, "up", "--owner", number);
 }
 
 static void a_name_in_use_is_refused_and_its_lab_untouched(void **state)
@@ -231,6 +248,7 @@ int main(void)
 		TEST(bad_usage_is_status_2),
 		TEST(a_part_that_is_missing_is_named),
 		TEST(more_memory_than_there_is_is_refused),
+		TEST(an_owner_that_is_not_there_is_named),
 		TEST(a_name_in_use_is_refused_and_its_lab_untouched),
 		TEST(a_lab_that_is_not_there_is_said_to_be_so),
 		TEST(a_lab_that_is_dead_is_said_to_be_dead),

@@ -61,7 +61,7 @@ static int run(const struct command *command, int argc, char **argv)
 const struct command cmd_up = {
 	"up",
 	"[--name N] [--kernel K] [--pf igb|nvme|nvme-127|virtio-net]... [--ram GIB] [--cpus N] "
-	"[--timeout S] [--append ARGS]",
+	"[--timeout S] [--append ARGS] [--owner PID]",
 	"Starts a lab: a lab host with emulated SR-IOV devices, each PF behind a root\n"
 	"port of its own. Returns when the lab host's libvirt answers.\n\n"
 	"  --name N       the lab's name (lab)\n"
@@ -71,6 +71,7 @@ const struct command cmd_up = {
 	"  --ram GIB      the lab host's memory (4)\n"
 	"  --cpus N       the lab host's CPUs (4): more than all of its VMs have\n"
 	"  --timeout S    give up when it isn't ready by then (300)\n"
-	"  --append ARGS  more for the kernel's command line\n",
+	"  --append ARGS  more for the kernel's command line\n"
+	"  --owner PID    end the lab when this process ends, however it does\n",
 	run,
 };

@@ -229,15 +229,26 @@ void events_signal(struct loop_source *src, uint32_t mask)
 	labd_stop(labd);
 }
 
-/* labctl up was interrupted: nobody waits for this lab. */
-void events_report_gone(struct loop_source *src, uint32_t mask)
+static void nobody_is_there(struct loop_source *src, const char *who)
 {
 	struct labd *labd = src->data;
 
-	log_line("labctl up is gone");
+	log_line("%s is gone", who);
 	loop_unwatch(&labd->loop, src);
 	close(src->fd);
 	src->fd = -1;
 	labd->requested = true;
 	labd_stop(labd);
+}
+
+/* labctl up was interrupted: nobody waits for this lab. */
+void events_report_gone(struct loop_source *src, uint32_t mask)
+{
+	nobody_is_there(src, "labctl up");
+}
+
+/* However its owner ended, it can't take the lab down any more. */
+void events_owner_gone(struct loop_source *src, uint32_t mask)
+{
+	nobody_is_there(src, "the lab's owner");
 }

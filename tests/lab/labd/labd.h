@@ -29,6 +29,7 @@ struct labd {
 	struct loop_source signals;
 	struct loop_source timer;  /* until ready; then until QEMU has quit */
 	struct loop_source report; /* labctl up's pipe; fd -1 once it knows */
+	struct loop_source owner;  /* the process that the lab ends with */
 	struct ctl ctl;
 	struct relay relay;
 	struct cables cables;
@@ -64,6 +65,7 @@ void events_qemu_exited(void *data);
 void events_timeout(struct loop_source *src, uint32_t mask);
 void events_signal(struct loop_source *src, uint32_t mask);
 void events_report_gone(struct loop_source *src, uint32_t mask);
+void events_owner_gone(struct loop_source *src, uint32_t mask);
 
 /* It never came to a running QEMU: record why. */
 void events_not_started(struct labd *labd, const char *why);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/lab/labd/labd.h"
@@ -43,6 +44,22 @@ static int start_loop(struct labd *labd, struct lab_error *ret_error)
 	if (!err)
 		err = loop_timer_open(&labd->loop, &labd->timer);
 	return err;
+}
+
+static int start_owner(struct labd *labd, struct lab_error *ret_error)
+{
+	int fd;
+
+	if (!labd->spec.owner)
+		return 0;
+	fd = (int)syscall(SYS_pidfd_open, labd->spec.owner, 0);
+	if (fd < 0) {
+		fd = -errno;
+		lab_error_set(ret_error, "--owner %u: %s", labd->spec.owner, strerror(-fd));
+		return fd;
+	}
+	labd->owner = (struct loop_source){ fd, EPOLLIN, events_owner_gone, labd, false };
+	return loop_watch(&labd->loop, &labd->owner);
 }
 
 static int start_parts(struct labd *labd, struct lab_error *ret_error)
@@ -302,10 +319,15 @@ static const struct {
 	const char *name;
 	int (*run)(struct labd *labd, struct lab_error *ret_error);
 } stages[] = {
-	{ "event loop", start_loop },	 { "finding the parts", start_parts },
-	{ "memory", start_memory },	 { "choosing the accelerator", start_accel },
-	{ "control socket", start_ctl }, { "disks", start_disks },
-	{ "cables", start_cables },	 { "starting QEMU", start_qemu },
+	{ "event loop", start_loop },
+	{ "the owner", start_owner },
+	{ "finding the parts", start_parts },
+	{ "memory", start_memory },
+	{ "choosing the accelerator", start_accel },
+	{ "control socket", start_ctl },
+	{ "disks", start_disks },
+	{ "cables", start_cables },
+	{ "starting QEMU", start_qemu },
 };
 
 int labd_start(struct labd *labd, struct lab_error *ret_error)

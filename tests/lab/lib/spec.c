@@ -11,6 +11,7 @@
 #define SPEC_RAM_MIN_GIB 1
 #define SPEC_RAM_MAX_GIB 512
 #define SPEC_CPUS_MAX	 64
+#define SPEC_PID_MAX	 (4U << 20) /* the kernel's own */
 
 /* Products kernel-X and host-X each. */
 static const char *const kernels[] = { "pfkeep", "debug", "stock", "stock-6.12" };
@@ -173,13 +174,22 @@ static int set_append(struct lab_spec *spec, const char *value, struct lab_error
 	return 0;
 }
 
+static int set_owner(struct lab_spec *spec, const char *value, struct lab_error *ret_error)
+{
+	if (lab_parse_number(value, 1, SPEC_PID_MAX, &spec->owner) < 0) {
+		lab_error_set(ret_error, "--owner %.40s: the number of a process", value);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*set)(struct lab_spec *spec, const char *value, struct lab_error *ret_error);
 } options[] = {
 	{ "--name", set_name },	    { "--kernel", set_kernel }, { "--pf", add_pf },
 	{ "--ram", set_ram },	    { "--cpus", set_cpus },	{ "--timeout", set_timeout },
-	{ "--append", set_append },
+	{ "--append", set_append }, { "--owner", set_owner },
 };
 
 int lab_spec_option(struct lab_spec *spec, char *const *argv, int argc, int *pos,
@@ -215,7 +225,7 @@ int lab_spec_check(const struct lab_spec *spec, struct lab_error *ret_error)
 
 int lab_spec_argv(const struct lab_spec *spec, char ***ret_argv)
 {
-	size_t max = 2 * (6 + LAB_PF_MAX) + 1, n = 0;
+	size_t max = 2 * (7 + LAB_PF_MAX) + 1, n = 0;
 	char **argv = calloc(1, max * sizeof(char *) + 128), *text;
 
 	if (!argv)
@@ -237,10 +247,15 @@ int lab_spec_argv(const struct lab_spec *spec, char ***ret_argv)
 	text += snprintf(text, 16, "%u", spec->cpus) + 1;
 	argv[n++] = (char *)"--timeout";
 	argv[n++] = text;
-	snprintf(text, 16, "%u", spec->timeout_s);
+	text += snprintf(text, 16, "%u", spec->timeout_s) + 1;
 	if (spec->append) {
 		argv[n++] = (char *)"--append";
 		argv[n++] = (char *)spec->append;
+	}
+	if (spec->owner) {
+		argv[n++] = (char *)"--owner";
+		argv[n++] = text;
+		snprintf(text, 16, "%u", spec->owner);
 	}
 	*ret_argv = argv;
 	return 0;

@@ -25,6 +25,7 @@ struct lab_spec {
 	unsigned int cpus;
 	unsigned int timeout_s; /* for the lab host to become ready */
 	const char *append;	/* more of the kernel's command line, or NULL */
+	unsigned int owner;	/* the process that the lab ends with, or 0 */
 };
 
 /* One line, for people: what is wrong with the input. */

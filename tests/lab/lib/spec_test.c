@@ -124,6 +124,14 @@ static void appended_text_is_one_line(void **state)
 	REFUSED("--append", "a\nb");
 }
 
+static void an_owner_is_a_process(void **state)
+{
+	REFUSED("--owner", "0");
+	REFUSED("--owner", "-1");
+	REFUSED("--owner", "init");
+	REFUSED("--owner", "4194305");
+}
+
 static void what_is_no_option_of_a_lab_is_left_alone(void **state)
 {
 	struct lab_spec spec;
@@ -139,7 +147,7 @@ static void the_options_of_a_spec_make_the_same_spec(void **state)
 
 	assert_int_equal(parse(&spec, "--name", "x", "--kernel", "stock", "--pf", "nvme", "--pf",
 			       "igb", "--ram", "6", "--cpus", "3", "--timeout", "77", "--append",
-			       "a=b c", NULL),
+			       "a=b c", "--owner", "4242", NULL),
 			 1);
 	assert_int_equal(lab_spec_argv(&spec, &argv), 0);
 	while (argv[argc])
@@ -155,6 +163,7 @@ static void the_options_of_a_spec_make_the_same_spec(void **state)
 	assert_int_equal(again.cpus, 3);
 	assert_int_equal(again.timeout_s, 77);
 	assert_string_equal(again.append, "a=b c");
+	assert_int_equal(again.owner, 4242);
 	free(argv);
 }
 
@@ -171,6 +180,7 @@ int main(void)
 		cmocka_unit_test(a_missing_value_is_told),
 		cmocka_unit_test(a_name_cannot_leave_its_directory),
 		cmocka_unit_test(appended_text_is_one_line),
+		cmocka_unit_test(an_owner_is_a_process),
 		cmocka_unit_test(what_is_no_option_of_a_lab_is_left_alone),
 		cmocka_unit_test(the_options_of_a_spec_make_the_same_spec),
 	};

@@ -2,7 +2,7 @@
 /*
  * labctl as a person meets it, with a lab that is up: a console on a real
  * terminal, exit statuses, what is refused and how, an interrupted start, a lab
- * whose supervisor is killed. What needs no lab is in labctl/bad_input_test.c.
+ * whose supervisor or owner is killed. What needs no lab is in labctl/bad_input_test.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
@@ -31,25 +32,71 @@
 #define ARGS_MAX  16
 
 static struct lab lab;
+static pid_t owner; /* of the lab; 0: somebody else keeps it up */
+
+static const char *const no_pfs[] = { NULL };
+static const struct lab_options options = { .kernel = "pfkeep", .pfs = no_pfs };
+
+/* A scenario like any other, to be ended in the middle of its work. */
+static void own_lab(int up)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (lab_up(&lab, &options) || write(up, "!", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static bool start_owner(void)
+{
+	int up[2];
+	char word;
+
+	if (pipe2(up, O_CLOEXEC))
+		return false;
+	fflush(stdout);
+	owner = fork();
+	if (owner == 0)
+		own_lab(up[1]);
+	close(up[1]);
+
+	bool ok = owner > 0 && read(up[0], &word, 1) == 1;
+
+	close(up[0]);
+	return ok;
+}
 
 static int setup(void **state)
 {
-	static const char *const pfs[] = { NULL };
-
 	/* Who outlives labctl becomes our child, so that none goes unnoticed. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	return lab_up(&lab, &(struct lab_options){ .kernel = "pfkeep", .pfs = pfs });
+	if (!getenv("LAB_NAME")) {
+		if (!start_owner())
+			return -1;
+		setenv("LAB_NAME", program_invocation_short_name, 1);
+	}
+	if (lab_up(&lab, &options))
+		return -1;
+	lab.up = owner > 0;
+	return 0;
 }
 
 static int teardown(void **state)
 {
-	return lab_down(&lab);
+	int ret = lab_down(&lab);
+
+	if (owner > 0) {
+		kill(owner, SIGKILL);
+		waitpid(owner, NULL, 0);
+	}
+	return ret;
 }
 
-/* What labctl says, and with which status it ends. */
-static void says(int status, const char *out, const char *err, const char *const args[])
+/* What labctl says of a lab, and with which status it ends. */
+static void says(const char *name, int status, const char *out, const char *err,
+		 const char *const args[])
 {
-	const char *argv[ARGS_MAX] = { lab_ctl_path(), args[0], "--name", lab.name };
+	const char *argv[ARGS_MAX] = { lab_ctl_path(), args[0], "--name", name };
 	struct proc_result r;
 
 	for (size_t i = 1; args[i]; i++)
@@ -64,7 +111,7 @@ static void says(int status, const char *out, const char *err, const char *const
 }
 
 #define SAYS(status, out, err, ...) \
-	says(status, out, err, (const char *const[]){ __VA_ARGS__, NULL })
+	says(lab.name, status, out, err, (const char *const[]){ __VA_ARGS__, NULL })
 
 static void exec_tells_how_its_command_ended(void **state)
 {
@@ -198,38 +245,81 @@ static pid_t start_up(const char *name, int *ret_err)
 	return pid;
 }
 
-static void an_interrupted_start_leaves_nothing(void **state)
-{
-	struct lab other = { .name = "interrupted" };
-	struct rundir dir;
-	int err, labd, qemu;
-	pid_t pid;
+/* Of a lab, and to be opened while it is there. */
+struct watched {
+	int labd, qemu;
+};
 
-	pid = start_up(other.name, &err);
-	await_text(err, "the lab host boots");
-	labd = watch_process((pid_t)lab_status_number(&other, "labd_pid"));
-	qemu = watch_process((pid_t)lab_status_number(&other, "qemu_pid"));
-	assert_int_equal(kill(pid, SIGINT), 0);
-	assert_int_equal(await_exit(pid), 128 + SIGINT);
-	close(err);
-	await_end(qemu, "QEMU");
-	await_end(labd, "labd");
-	assert_int_equal(rundir_open(other.name, &dir), 0);
+static struct watched watch_lab(struct lab *of)
+{
+	return (struct watched){
+		.labd = watch_process((pid_t)lab_status_number(of, "labd_pid")),
+		.qemu = watch_process((pid_t)lab_status_number(of, "qemu_pid")),
+	};
+}
+
+/* Nothing of it runs, and it was taken down, not lost. */
+static void await_taken_down(const struct watched *w, const char *name)
+{
+	struct rundir dir;
+
+	await_end(w->qemu, "QEMU");
+	await_end(w->labd, "labd");
+	assert_int_equal(rundir_open(name, &dir), 0);
 	assert_int_equal(faccessat(dir.fd, RUNDIR_VERDICT, F_OK, 0), 0);
 	assert_int_equal(faccessat(dir.fd, RUNDIR_CTL, F_OK, 0), -1);
 	rundir_close(&dir);
 }
 
+static void an_interrupted_start_leaves_nothing(void **state)
+{
+	struct lab other = { .name = "interrupted" };
+	struct watched w;
+	int err;
+	pid_t pid;
+
+	pid = start_up(other.name, &err);
+	await_text(err, "the lab host boots");
+	w = watch_lab(&other);
+	assert_int_equal(kill(pid, SIGINT), 0);
+	assert_int_equal(await_exit(pid), 128 + SIGINT);
+	close(err);
+	await_taken_down(&w, other.name);
+}
+
 static void a_lab_whose_supervisor_is_killed_is_gone_and_said_to_be(void **state)
 {
-	pid_t labd = (pid_t)lab_status_number(&lab, "labd_pid");
-	int qemu = watch_process((pid_t)lab_status_number(&lab, "qemu_pid"));
+	const char *const look[] = { "exec", "true", NULL }, *const end[] = { "down", NULL };
+	struct lab other = { .name = "orphaned" };
+	struct watched w;
+	pid_t pid;
+	int err;
 
-	assert_int_equal(kill(labd, SIGKILL), 0);
+	pid = start_up(other.name, &err);
+	await_text(err, "the lab host boots");
+	w = watch_lab(&other);
+	assert_int_equal(kill((pid_t)lab_status_number(&other, "labd_pid"), SIGKILL), 0);
+	await_end(w.qemu, "QEMU");
+	await_end(w.labd, "labd");
+	assert_int_equal(await_exit(pid), 1);
+	close(err);
+	says(other.name, 1, "", "is not up; its supervisor died (logs in ", look);
+	says(other.name, 1, "", "is not up; its supervisor died (logs in ", end);
+}
+
+/* By the plain signal of a kill or of a closed terminal: no handler has a chance. */
+static void a_scenario_that_a_signal_ends_takes_its_lab_along(void **state)
+{
+	struct watched w;
+
+	if (!owner)
+		skip();
+	w = watch_lab(&lab);
+	assert_int_equal(kill(owner, SIGTERM), 0);
+	assert_int_equal(await_exit(owner), 128 + SIGTERM);
+	owner = 0;
 	lab.up = false;
-	await_end(qemu, "QEMU");
-	SAYS(1, "", "is not up; its supervisor died (logs in ", "exec", "true");
-	SAYS(1, "", "is not up; its supervisor died (logs in ", "down");
+	await_taken_down(&w, lab.name);
 }
 
 int main(void)
@@ -242,6 +332,7 @@ int main(void)
 		cmocka_unit_test(the_console_is_a_terminal_to_the_lab_host),
 		cmocka_unit_test(an_interrupted_start_leaves_nothing),
 		cmocka_unit_test(a_lab_whose_supervisor_is_killed_is_gone_and_said_to_be),
+		cmocka_unit_test(a_scenario_that_a_signal_ends_takes_its_lab_along),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
