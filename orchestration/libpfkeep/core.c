@@ -256,7 +256,8 @@ int core_take_vfs(struct core *core, const struct bdf *bdf, uint16_t vfs, struct
 	for (size_t i = 0; i < pf.n_vfs && !ret; i++)
 		ret = take_vf(core, bdf, &pf.vfs[i], problem);
 	pci_pf_release(&pf);
-	return ret;
+	/* From now on somebody may have them, who must not notice when the PF VM dies. */
+	return ret ? ret : driver_keep_alive(core->root, bdf, true, problem);
 }
 
 int core_start_vm(struct core *core, const char *uuid, struct problem *problem)
@@ -290,7 +291,10 @@ int core_dismantle(struct core *core, const struct record_pf *pf, struct problem
 {
 	int ret;
 
-	ret = virt_remove(core->conn, pf->uuid, problem);
+	/* Before its VM ends, so that the PF is reset then. */
+	ret = driver_keep_alive(core->root, &pf->bdf, false, problem);
+	if (!ret)
+		ret = virt_remove(core->conn, pf->uuid, problem);
 	if (!ret)
 		token_forget(core->root, pf->uuid);
 	if (!ret)

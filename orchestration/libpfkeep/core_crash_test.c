@@ -30,6 +30,7 @@
 
 #define DEVICES "sys/bus/pci/devices/"
 #define NUMVFS	DEVICES BED_PF "/sriov_numvfs"
+#define KEEP	DEVICES BED_PF "/vfio_sriov/keep_alive"
 #define VF_MAX	7
 
 const char *__asan_default_options(void);
@@ -86,7 +87,7 @@ static bool is_pfvm(virDomainPtr dom)
 int __real_virDomainCreate(virDomainPtr dom);
 int __wrap_virDomainCreate(virDomainPtr dom);
 
-/* A PF VM's driver knows nothing of before. */
+/* A PF VM knows nothing of before: its kernel clears VF_Enable when it finds the PF. */
 int __wrap_virDomainCreate(virDomainPtr dom)
 {
 	int ret;
@@ -96,6 +97,7 @@ int __wrap_virDomainCreate(virDomainPtr dom)
 	if (is_pfvm(dom)) {
 		bed.guest.num_vfs = 0;
 		fakeguest_forget(&bed.guest);
+		assert_int_equal(root_write(&bed.host.root, NUMVFS, "0"), 0);
 	}
 	ret = __real_virDomainCreate(dom);
 	outside--;
@@ -105,15 +107,27 @@ int __wrap_virDomainCreate(virDomainPtr dom)
 int __real_virDomainDestroy(virDomainPtr dom);
 int __wrap_virDomainDestroy(virDomainPtr dom);
 
-/* With the PF's last user go VFs that nobody holds. */
+static bool is_kept_alive(void)
+{
+	char text[ROOT_ATTR];
+
+	return root_exists(&bed.host.root, KEEP) && (bed_read(KEEP, text), !strcmp(text, "1"));
+}
+
+/* With the PF's last user go VFs that nobody holds, but for keep-alive. */
 int __wrap_virDomainDestroy(virDomainPtr dom)
 {
+	struct record_pf record;
 	int ret;
 
 	call_outside();
 	outside++;
 	ret = __real_virDomainDestroy(dom);
-	if (is_pfvm(dom))
+	/* A PF that is given back is reset then. */
+	if (is_pfvm(dom) && !record_get_pf(bed.core.state, &bed_pf, &record) &&
+	    record.phase != RECORD_ADOPTED)
+		assert_false(is_kept_alive());
+	if (is_pfvm(dom) && !is_kept_alive())
 		assert_int_equal(root_write(&bed.host.root, NUMVFS, "0"), 0);
 	outside--;
 	return ret;
@@ -358,6 +372,7 @@ static void check_host(const struct record_pf *record)
 
 	assert_int_equal(pci_read_pf(&bed.host.root, &bed_pf, &now, NULL), 0);
 	assert_string_equal(now.fn.driver, record ? DRIVER_VFIO : "igb");
+	assert_int_equal(is_kept_alive(), record != NULL);
 	assert_int_equal(now.n_vfs, record ? record->vfs : 0);
 	for (size_t i = 0; i < now.n_vfs; i++)
 		assert_string_equal(now.vfs[i].fn.driver, DRIVER_VFIO);

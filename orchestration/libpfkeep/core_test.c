@@ -42,6 +42,7 @@ static void check_adopted(uint16_t vfs)
 {
 	struct record_pf record;
 	struct pci_pf now;
+	char keep[ROOT_ATTR];
 
 	assert_int_equal(record_get_pf(bed.core.state, &bed_pf, &record), 0);
 	assert_int_equal(record.phase, RECORD_ADOPTED);
@@ -51,6 +52,8 @@ static void check_adopted(uint16_t vfs)
 	assert_int_equal(pci_read_pf(&bed.host.root, &bed_pf, &now, NULL), 0);
 	assert_string_equal(now.fn.driver, DRIVER_VFIO);
 	assert_int_equal(now.n_vfs, vfs);
+	bed_read("sys/bus/pci/devices/" BED_PF "/vfio_sriov/keep_alive", keep);
+	assert_string_equal(keep, "1");
 	for (size_t i = 0; i < now.n_vfs; i++)
 		assert_string_equal(now.vfs[i].fn.driver, DRIVER_VFIO);
 	pci_pf_release(&now);

@@ -109,3 +109,18 @@ int driver_restore(const struct root *root, const struct bdf *bdf, const char *d
 				   strerror(-ret));
 	return 0;
 }
+
+int driver_keep_alive(const struct root *root, const struct bdf *bdf, bool on,
+		      struct problem *problem)
+{
+	char path[PCI_ATTR_PATH], name[BDF_TEXT];
+	int ret;
+
+	pci_path(bdf, "vfio_sriov/keep_alive", path);
+	if (!on && !root_exists(root, path))
+		return 0;
+	ret = root_write(root, path, on ? "1" : "0");
+	return ret ? problem_set(problem, ret, "%s: keep-alive can't be switched %s: %s",
+				 bdf_format(bdf, name), on ? "on" : "off", strerror(-ret))
+		   : 0;
+}

@@ -17,6 +17,7 @@
 #define VF_DIR	   "sys/devices/pci0000:00/0000:00:01.0/0000:02:10.0"
 #define UUID	   "c7a5fdbd-edaf-9455-926a-d65c16db1809"
 #define TOKEN_FILE TOKEN_DIR "/" UUID
+#define KEEP	   PF_DIR "/vfio_sriov/keep_alive"
 
 static struct fakehost host;
 static const struct bdf pf = { 0, 1, 0, 0 }, vf = { 0, 2, 0x10, 0 };
@@ -100,6 +101,23 @@ static void giving_back_to_a_driver_that_is_gone_is_said(void **state)
 	assert_int_equal(driver_restore(&host.root, &pf, "igb", &problem), -ENODEV);
 	assert_non_null(strstr(problem.text, "given back to igb"));
 	expect("", "(null)");
+}
+
+static void keep_alive_is_our_drivers_alone(void **state)
+{
+	struct problem problem;
+	char text[8];
+
+	assert_int_equal(driver_keep_alive(&host.root, &pf, false, NULL), 0);
+	assert_int_equal(driver_keep_alive(&host.root, &pf, true, &problem), -ENOENT);
+	assert_non_null(strstr(problem.text, "0000:01:00.0: keep-alive can't be switched on"));
+	assert_int_equal(driver_bind(&host.root, &pf, DRIVER_VFIO, NULL), 0);
+	assert_int_equal(driver_keep_alive(&host.root, &pf, true, NULL), 0);
+	assert_int_equal(root_read(&host.root, KEEP, text, sizeof(text)), 0);
+	assert_string_equal(text, "1");
+	assert_int_equal(driver_keep_alive(&host.root, &pf, false, NULL), 0);
+	assert_int_equal(root_read(&host.root, KEEP, text, sizeof(text)), 0);
+	assert_string_equal(text, "0");
 }
 
 static void create_vf(void)
@@ -234,6 +252,7 @@ int main(void)
 		T(a_function_without_a_driver_comes_back_without),
 		T(a_driver_that_isnt_there_leaves_the_old_one),
 		T(giving_back_to_a_driver_that_is_gone_is_said),
+		T(keep_alive_is_our_drivers_alone),
 		T(a_token_is_in_the_driver_and_in_files_of_root_and_qemu),
 		T(a_token_is_kept_or_renewed),
 		T(a_driver_without_tokens_is_said),

@@ -144,8 +144,10 @@ static void bind(struct fakehost *host, const char *bdf, const char *driver)
 
 	fakehost_link(host, link, target);
 	fakehost_link(host, back, from);
-	if (!strcmp(driver, "vfio-pci-sriov"))
+	if (!strcmp(driver, "vfio-pci-sriov")) {
 		attr(host, dir, "vfio_sriov/vf_token", "%s", "");
+		attr(host, dir, "vfio_sriov/keep_alive", "0");
+	}
 }
 
 static void put(uint8_t *config, int at, uint32_t value, int bytes)

@@ -3,6 +3,8 @@
 #ifndef PFKEEP_DRIVER_H
 #define PFKEEP_DRIVER_H
 
+#include <stdbool.h>
+
 #include "pfkeep/bdf.h"
 #include "pfkeep/problem.h"
 #include "pfkeep/root.h"
@@ -23,5 +25,12 @@ int driver_bind(const struct root *root, const struct bdf *bdf, const char *driv
  */
 int driver_restore(const struct root *root, const struct bdf *bdf, const char *driver,
 		   struct problem *problem);
+
+/*
+ * DRIVER_VFIO's keep-alive: the function stays as it is when its user is gone, bus
+ * mastering included. With another driver it is off, and only to switch it on fails.
+ */
+int driver_keep_alive(const struct root *root, const struct bdf *bdf, bool on,
+		      struct problem *problem);
 
 #endif
