@@ -332,12 +332,16 @@ void sriov_park_set_keep_alive(struct sriov_device *dev, bool on)
  * On its way into a kexec the PCI core clears the bus mastering of every device
  * but those in a power state that it doesn't know. This is the last that is
  * asked about the device in this kernel.
+ *
+ * A parked function's user, and with it the memory that its DMA goes to, is gone:
+ * in a kernel that knows nothing of it, it would write to anybody's. (One that is
+ * handed over in a live update is known to our PCI core.)
  */
 void sriov_park_shutdown(struct pci_dev *pdev)
 {
 	struct sriov_device *dev = container_of(pci_get_drvdata(pdev), struct sriov_device, core);
 
-	if (!READ_ONCE(dev->keep_alive))
+	if (!READ_ONCE(dev->keep_alive) || READ_ONCE(dev->parked))
 		return;
 	pci_info(pdev, "shut down without touching it: keep-alive is on\n");
 	pdev->current_state = PCI_UNKNOWN;
