@@ -84,6 +84,8 @@ $(eval $(call unit_test,orch_core,$(L)/core_test.c $(ORCH_ALL) $(ORCH_BED),$(ORC
 $(eval $(call unit_test,orch_crash,$(L)/core_crash_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS),\
 	$(addprefix -Wl$(comma)--wrap=,write fsync fdatasync renameat unlinkat virDomainCreate \
 	virDomainDestroy virDomainUndefine virDomainDefineXMLFlags)))
+$(eval $(call unit_test,orch_virt,$(L)/virt_test.c $(ORCH_ALL),$(ORCH_PKGS),\
+	-Wl$(comma)--wrap=virDomainIsActive))
 $(eval $(call unit_test,orch_metadata,$(L)/core_metadata_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS)))
 
 D := orchestration/pfkeepd

@@ -251,10 +251,12 @@ struct agent_link virt_agent(virDomainPtr dom)
 	return (struct agent_link){ agent_command, dom };
 }
 
+/* Two callbacks have it, besides who waits. */
 struct waiter {
-	pthread_mutex_t lock; /* protects connected */
+	pthread_mutex_t lock; /* protects what follows */
 	pthread_cond_t changed;
-	bool connected;
+	bool connected, ended;
+	unsigned int refs;
 };
 
 static void on_agent(virConnectPtr conn, virDomainPtr dom, int state, int reason, void *data)
@@ -267,11 +269,30 @@ static void on_agent(virConnectPtr conn, virDomainPtr dom, int state, int reason
 	pthread_mutex_unlock(&waiter->lock);
 }
 
-/* libvirt drops its reference when no callback can come any more. */
-static void free_waiter(void *data)
+static int on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *data)
 {
 	struct waiter *waiter = data;
 
+	if (event != VIR_DOMAIN_EVENT_STOPPED)
+		return 0;
+	pthread_mutex_lock(&waiter->lock);
+	waiter->ended = true;
+	pthread_cond_broadcast(&waiter->changed);
+	pthread_mutex_unlock(&waiter->lock);
+	return 0;
+}
+
+/* libvirt drops its references when no callback can come any more. */
+static void put_waiter(void *data)
+{
+	struct waiter *waiter = data;
+	bool last;
+
+	pthread_mutex_lock(&waiter->lock);
+	last = !--waiter->refs;
+	pthread_mutex_unlock(&waiter->lock);
+	if (!last)
+		return;
 	pthread_cond_destroy(&waiter->changed);
 	pthread_mutex_destroy(&waiter->lock);
 	free(waiter);
@@ -289,8 +310,25 @@ static int new_waiter(struct waiter **ret_waiter)
 	pthread_mutex_init(&waiter->lock, NULL);
 	pthread_cond_init(&waiter->changed, &attr);
 	pthread_condattr_destroy(&attr);
+	waiter->refs = 1;
 	*ret_waiter = waiter;
 	return 0;
+}
+
+/* The callback's ID, or -1. */
+static int listen_for(virDomainPtr dom, int event, virConnectDomainEventGenericCallback callback,
+		      struct waiter *waiter)
+{
+	int id;
+
+	pthread_mutex_lock(&waiter->lock);
+	waiter->refs++;
+	pthread_mutex_unlock(&waiter->lock);
+	id = virConnectDomainEventRegisterAny(virDomainGetConnect(dom), dom, event, callback,
+					      waiter, put_waiter);
+	if (id < 0)
+		put_waiter(waiter);
+	return id;
 }
 
 static int wait_connected(struct waiter *waiter, unsigned int timeout_ms)
@@ -306,40 +344,56 @@ static int wait_connected(struct waiter *waiter, unsigned int timeout_ms)
 		until.tv_sec++;
 	}
 	pthread_mutex_lock(&waiter->lock);
-	while (!waiter->connected && !ret)
+	while (!waiter->connected && !waiter->ended && !ret)
 		ret = pthread_cond_timedwait(&waiter->changed, &waiter->lock, &until);
+	if (waiter->ended)
+		ret = ECONNABORTED;
 	pthread_mutex_unlock(&waiter->lock);
 	return -ret;
 }
 
-int virt_wait_agent(virDomainPtr dom, unsigned int timeout_ms, struct problem *problem)
+static int ask_or_wait(virDomainPtr dom, struct waiter *waiter, unsigned int timeout_ms,
+		       struct problem *problem)
 {
 	const struct agent_link link = virt_agent(dom);
+	const char *name = virDomainGetName(dom);
+	int ret;
+
+	/* It may have been there, or the domain gone, before we listened. */
+	if (!agent_ping(&link, NULL))
+		return 0;
+	ret = virDomainIsActive(dom) ? wait_connected(waiter, timeout_ms) : -ECONNABORTED;
+	if (ret == -ECONNABORTED)
+		return problem_set(problem, ret,
+				   "%.60s: ended while its guest agent was waited for", name);
+	if (ret)
+		return problem_set(problem, ret,
+				   "%.60s: its guest agent didn't answer within %u ms", name,
+				   timeout_ms);
+	return agent_ping(&link, problem);
+}
+
+int virt_wait_agent(virDomainPtr dom, unsigned int timeout_ms, struct problem *problem)
+{
 	virConnectPtr conn = virDomainGetConnect(dom);
 	struct waiter *waiter;
-	int id, ret;
+	int agent, life, ret;
 
 	ret = new_waiter(&waiter);
 	if (ret)
 		return ret;
-	id = virConnectDomainEventRegisterAny(conn, dom, VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE,
-					      VIR_DOMAIN_EVENT_CALLBACK(on_agent), waiter,
-					      free_waiter);
-	if (id < 0) {
-		free_waiter(waiter);
-		return failed_on(problem, dom);
-	}
-	/* It may have been there before we listened. */
-	ret = agent_ping(&link, NULL);
-	if (ret) {
-		ret = wait_connected(waiter, timeout_ms);
-		if (!ret)
-			ret = agent_ping(&link, problem);
-		else
-			problem_set(problem, ret,
-				    "%.60s: its guest agent didn't answer within %u ms",
-				    virDomainGetName(dom), timeout_ms);
-	}
-	virConnectDomainEventDeregisterAny(conn, id);
+	agent = listen_for(dom, VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE,
+			   VIR_DOMAIN_EVENT_CALLBACK(on_agent), waiter);
+	life = listen_for(dom, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+			  VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), waiter);
+	if (agent < 0 || life < 0)
+		ret = failed_on(problem, dom);
+	else
+		ret = ask_or_wait(dom, waiter, timeout_ms, problem);
+	if (agent >= 0)
+		virConnectDomainEventDeregisterAny(conn, agent);
+	if (life >= 0)
+		virConnectDomainEventDeregisterAny(conn, life);
+	put_waiter(waiter);
 	return ret;
 }

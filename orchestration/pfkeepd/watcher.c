@@ -181,8 +181,8 @@ static int start(struct core *core, const struct record_pf *pf, struct problem *
 {
 	int ret = core_start_pf(core, &pf->bdf, problem);
 
-	/* One that didn't even start has no end that would be heard of. */
-	if (ret && !virt_is_running(core->conn, pf->uuid))
+	/* One that has ended meanwhile is heard of; one that didn't even start has no end. */
+	if (ret && ret != -ECONNABORTED && !virt_is_running(core->conn, pf->uuid))
 		put_off(pf, NULL);
 	return ret;
 }

@@ -37,8 +37,8 @@ int virt_detach(virDomainPtr dom, const char *device, struct problem *problem);
 /* The agent in a domain, by libvirt. The domain must outlive the link. */
 struct agent_link virt_agent(virDomainPtr dom);
 /*
- * Until the agent has connected. Needs libvirt's event loop to run in another
- * thread.
+ * Until the agent has connected; -ECONNABORTED if the domain ends before. Needs
+ * libvirt's event loop to run in another thread.
  */
 int virt_wait_agent(virDomainPtr dom, unsigned int timeout_ms, struct problem *problem);
 
