@@ -24,6 +24,8 @@ static const struct mark console_marks[] = {
 static const struct mark log_marks[] = {
 	{ "kvm-internal-error", "KVM internal error. Suberror:" },
 	{ "kvm-entry-failed", "KVM: entry failed, hardware error" },
+	/* KVM refuses the registers that it gave out itself. */
+	{ "kvm-state-refused", "Putting registers after init: Failed to set" },
 };
 
 /* A kernel that resets the machine says so first, however quiet it is. */

@@ -93,6 +93,15 @@ static void a_kvm_internal_error_is_the_emulators(void **state)
 	assert_string_equal(v.source, "log");
 }
 
+static void registers_that_kvm_gave_and_refuses_are_the_emulators(void **state)
+{
+	assert_true(judge((struct guest_evidence){
+		.console = "",
+		.log = "qemu-system-x86_64: Putting registers after init: Failed to set special "
+		       "registers: Invalid argument\nEAX=04367000\n" }));
+	assert_string_equal(v.signature, "kvm-state-refused");
+}
+
 /* It may be our own QEMU's. */
 static void a_crash_of_the_vms_qemu_is_not(void **state)
 {
@@ -150,6 +159,7 @@ int main(void)
 		cmocka_unit_test(without_a_console_nobody_is_blamed),
 		cmocka_unit_test(a_stale_int3_is_the_emulators),
 		cmocka_unit_test(a_kvm_internal_error_is_the_emulators),
+		cmocka_unit_test(registers_that_kvm_gave_and_refuses_are_the_emulators),
 		cmocka_unit_test(a_crash_of_the_vms_qemu_is_not),
 		cmocka_unit_test(a_kernel_halted_for_good_before_init_hangs_at_its_timer),
 		cmocka_unit_test(one_that_still_exits_is_only_slow),
