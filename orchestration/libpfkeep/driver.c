@@ -52,11 +52,18 @@ static int probe(const struct root *root, const struct bdf *bdf, const char *dri
 	return strcmp(now, driver) ? -ENODEV : 0;
 }
 
-static int change(const struct root *root, const struct bdf *bdf, const char *from, const char *to)
+/*
+ * Who has it is asked once the override stands: a driver that probes a new function in
+ * the background may have come in between.
+ */
+static int change(const struct root *root, const struct bdf *bdf, const char *to)
 {
+	char from[PCI_NAME];
 	int ret;
 
 	ret = override(root, bdf, to);
+	if (!ret)
+		ret = current(root, bdf, from);
 	if (!ret)
 		ret = unbind(root, bdf, from);
 	if (!ret && *to)
@@ -79,7 +86,7 @@ int driver_bind(const struct root *root, const struct bdf *bdf, const char *driv
 		ret = override(root, bdf, driver);
 		return ret ? problem_set(problem, ret, "%s: %s", name, strerror(-ret)) : 0;
 	}
-	ret = change(root, bdf, old, driver);
+	ret = change(root, bdf, driver);
 	if (!ret)
 		return 0;
 	driver_restore(root, bdf, old, NULL);
@@ -99,7 +106,7 @@ int driver_restore(const struct root *root, const struct bdf *bdf, const char *d
 
 	ret = current(root, bdf, now);
 	if (!ret && strcmp(now, driver))
-		ret = change(root, bdf, now, driver);
+		ret = change(root, bdf, driver);
 	/* Also when the driver doesn't want it back. */
 	if (override(root, bdf, "") && !ret)
 		ret = -EIO;

@@ -74,6 +74,26 @@ static void a_function_changes_driver_and_comes_back(void **state)
 	expect("igb", "(null)");
 }
 
+static int (*kernel_write)(const struct root *root, const char *path, const char *text);
+
+/* A probe in the background that ends just before the override is written. */
+static int write_late(const struct root *root, const char *path, const char *text)
+{
+	host.root.write = kernel_write;
+	kernel_write(root, PF_DIR "/driver_override", "igb\n");
+	kernel_write(root, "sys/bus/pci/drivers_probe", "0000:01:00.0");
+	return kernel_write(root, path, text);
+}
+
+static void a_driver_that_comes_in_between_does_not_keep_it(void **state)
+{
+	assert_int_equal(driver_restore(&host.root, &pf, "", NULL), 0);
+	kernel_write = host.root.write;
+	host.root.write = write_late;
+	assert_int_equal(driver_bind(&host.root, &pf, DRIVER_VFIO, NULL), 0);
+	expect(DRIVER_VFIO, DRIVER_VFIO);
+}
+
 static void a_function_without_a_driver_comes_back_without(void **state)
 {
 	assert_int_equal(driver_restore(&host.root, &pf, "", NULL), 0);
@@ -249,6 +269,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_function_changes_driver_and_comes_back),
+		T(a_driver_that_comes_in_between_does_not_keep_it),
 		T(a_function_without_a_driver_comes_back_without),
 		T(a_driver_that_isnt_there_leaves_the_old_one),
 		T(giving_back_to_a_driver_that_is_gone_is_said),
