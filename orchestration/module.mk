@@ -24,8 +24,12 @@ ORCH_DOCTOR := $(addprefix $(L)/,doctor.c doctor_apparmor.c doctor_host.c doctor
 $(eval $(call unit_test,orch_doctor,$(L)/doctor_test.c $(ORCH_TESTING) $(ORCH_NAMES) $(ORCH_PCI) \
 	$(ORCH_DOCTOR),libpci libvirt))
 
-ORCH_LIVE := $(addprefix $(L)/,cprstate.c live.c live_check.c live_record.c live_report.c live_save.c live_update.c \
-	live_vm.c live_qmp.c luo.c)
+# Live update: what both of its halves have, and the one in the old kernel.
+ORCH_LIVE := $(addprefix $(L)/,live.c live_qmp.c live_record.c live_report.c luo.c)
+ORCH_NEXT := $(addprefix $(L)/,initrd.c kernelimage.c unpack.c)
+ORCH_NEXT_PKGS := zlib liblzma libzstd
+ORCH_LIVE_OLD := $(addprefix $(L)/,cprstate.c live_check.c live_cmdline.c live_device.c live_save.c \
+	live_update.c live_vm.c) $(ORCH_NEXT) $(ORCH_LIVE)
 
 C := orchestration/pfkeep
 ORCH_DOMAIN := $(addprefix $(L)/,domain.c domain_edit.c domain_write.c uuid.c)
@@ -35,8 +39,8 @@ ORCH_VMM := $(addprefix $(L)/,agent.c base64.c qmp.c stages.c token.c virt.c vmm
 ORCH_CLI := $(addprefix $(C)/,command.c command_adopt.c command_assign.c command_doctor.c \
 	command_live.c command_pf.c command_report.c command_vf.c command_vmm.c command_watch.c daemon.c report.c \
 	report_svg.c table.c) $(L)/vftable.c \
-	$(L)/view.c $(L)/wire.c $(ORCH_VMM) $(ORCH_LIVE)
-ORCH_CLI_PKGS := libpci libvirt libvirt-qemu json-c libxml-2.0
+	$(L)/view.c $(L)/wire.c $(ORCH_VMM) $(ORCH_LIVE_OLD)
+ORCH_CLI_PKGS := libpci libvirt libvirt-qemu json-c libxml-2.0 $(ORCH_NEXT_PKGS)
 
 $(eval $(call program,bin/pfkeep,$(C)/main.c $(ORCH_CLI) $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR),\
 	$(ORCH_CLI_PKGS)))
@@ -106,9 +110,9 @@ $(eval $(call unit_test,orch_parallel,$(D)/parallel_test.c $(D)/watcher.c $(ORCH
 	$(ORCH_PKGS) libsystemd,-lpthread))
 
 $(eval $(call unit_test,orch_daemon,$(sort $(D)/daemon_test.c $(H)/hook.c $(ORCH_CLI) $(ORCH_ALL) $(ORCH_TESTING)),\
-	$(ORCH_PKGS)))
+	$(ORCH_CLI_PKGS)))
 $(BUILD)/tests/orch_daemon: | $(BUILD)/bin/pfkeepd
-$(eval $(call unit_test,orch_manual,$(sort $(C)/manual_test.c $(ORCH_CLI) $(ORCH_ALL)),$(ORCH_PKGS)))
+$(eval $(call unit_test,orch_manual,$(sort $(C)/manual_test.c $(ORCH_CLI) $(ORCH_ALL)),$(ORCH_CLI_PKGS)))
 
 O := orchestration
 $(eval $(call install,pfkeep,755,$(BUILD)/bin/pfkeep,$(BINDIR)/pfkeep))
@@ -129,16 +133,22 @@ $(eval $(call install,pfkeep,644,$(O)/man/pfkeepd.8,$(SHAREDIR)/man/man8/pfkeepd
 # 10,000 VFs of 100 PFs: some seconds, no root.
 $(eval $(call program,bench/orch_scale,$(sort tests/bench/orch_scale.c $(ORCH_CLI) $(ORCH_SERVICE) $(ORCH_ALL) \
 	$(ORCH_TESTING)),\
-	$(ORCH_PKGS),-lcmocka -lpthread))
+	$(ORCH_CLI_PKGS),-lcmocka -lpthread))
 
 # Between QEMU's end and the jump, and after it. The first may be all that is left of a system.
 $(eval $(call program,bin/pfkeep-carry,$(O)/carry/main.c,,-static))
 $(eval $(call program,bin/pfkeep-restore,$(sort $(O)/restore/main.c $(L)/live_boot.c $(L)/live_restore.c $(L)/run.c \
-	$(ORCH_LIVE) $(L)/stages.c $(ORCH_NAMES) $(ORCH_PCI)),libpci json-c))
+	$(ORCH_LIVE) $(L)/stages.c $(L)/root.c $(ORCH_NAMES)),json-c))
 $(eval $(call install,pfkeep,755,$(BUILD)/bin/pfkeep-carry,$(SBINDIR)/pfkeep-carry))
 $(eval $(call install,pfkeep,755,$(BUILD)/bin/pfkeep-restore,$(SBINDIR)/pfkeep-restore))
 $(eval $(call install,pfkeep,644,$(O)/systemd/pfkeep-restore.service,$(LIBDIR)/systemd/system/pfkeep-restore.service))
 
+$(eval $(call unit_test,orch_kernelimage,$(L)/kernelimage_test.c $(ORCH_NEXT) $(L)/root.c $(ORCH_NAMES),\
+	$(ORCH_NEXT_PKGS)))
+$(eval $(call unit_test,orch_live_check,$(L)/live_check_test.c $(L)/live_cmdline.c $(L)/live_device.c $(L)/root.c \
+	$(ORCH_NAMES),json-c))
+$(eval $(call fuzzer,orch_kernelimage_fuzz,tests/fuzz/orch_kernelimage_fuzz.c $(ORCH_NEXT) $(L)/root.c $(ORCH_NAMES),\
+	4096,$(ORCH_NEXT_PKGS),-dict=tests/fuzz/orch_kernelimage.dict))
 $(eval $(call unit_test,orch_cprstate,$(L)/cprstate_test.c $(L)/cprstate.c $(L)/problem.c))
 $(eval $(call unit_test,orch_live,$(L)/live_test.c $(L)/live.c $(L)/live_boot.c $(L)/live_record.c $(L)/live_vm.c \
 	$(ORCH_NAMES) $(L)/root.c,json-c))

@@ -7,8 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "orchestration/libpfkeep/initrd.h"
+#include "orchestration/libpfkeep/kernelimage.h"
+#include "orchestration/libpfkeep/live_cmdline.h"
 #include "orchestration/libpfkeep/live_priv.h"
 #include "pfkeep/luo.h"
+
+#define RESTORE_WANTED "etc/systemd/system/sysinit.target.wants/pfkeep-restore.service"
 
 static int blocked(struct live_qmp *qmp, const struct live_vm *vm, struct problem *problem)
 {
@@ -86,41 +91,38 @@ static int check_vm(const struct live_work *w, const struct live_vm *vm, struct 
 	return ret;
 }
 
-/* A word of the command line, alone. */
-static bool has_word(const char *line, const char *word)
+/* What the next kernel is told, of which it takes no more than max letters. */
+static int check_cmdline(struct live_work *w, size_t max, struct problem *problem)
 {
-	size_t len = strlen(word);
-
-	for (const char *p = strstr(line, word); p; p = strstr(p + 1, word))
-		if ((p == line || p[-1] == ' ') && (!p[len] || p[len] == ' '))
-			return true;
-	return false;
-}
-
-static int check_cmdline(struct live_work *w, struct problem *problem)
-{
-	static const char *const needed[] = { "liveupdate=on", "kho=on" };
-	static const char *const forbidden[] = { "iommu=off", "intel_iommu=off", "amd_iommu=off",
-						 "kho=off",   "liveupdate=off",	 "noapic" };
 	const char *append = w->how->append ? w->how->append : "";
 	char now[LIVE_CMDLINE + 1];
 	int ret = root_read(w->root, "proc/cmdline", now, sizeof(now));
 
 	if (ret)
 		return problem_set(problem, ret, "/proc/cmdline: %s", strerror(-ret));
-	if (snprintf(w->cmdline, sizeof(w->cmdline), "%s%s%s", now, *append ? " " : "", append) >=
-	    (int)sizeof(w->cmdline))
-		return problem_set(problem, -E2BIG, "the kernel's command line is longer than %d",
-				   LIVE_CMDLINE);
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		if (!has_word(w->cmdline, needed[i]))
-			return problem_set(problem, -EINVAL,
-					   "the next kernel's command line lacks %s", needed[i]);
-	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++)
-		if (has_word(w->cmdline, forbidden[i]))
-			return problem_set(problem, -EINVAL,
-					   "the next kernel's command line has %s", forbidden[i]);
-	return 0;
+	if (max > LIVE_CMDLINE)
+		max = LIVE_CMDLINE;
+	if (snprintf(w->cmdline, sizeof(w->cmdline), "%s%s%s", now, *append ? " " : "", append) >
+	    (int)max)
+		return problem_set(problem, -E2BIG,
+				   "the next kernel's command line is longer than the %zu that it "
+				   "takes",
+				   max);
+	return live_cmdline_check(w->cmdline, problem);
+}
+
+/* Something in the next kernel must start the VMs. */
+static int check_restore(const struct live_work *w, struct problem *problem)
+{
+	struct initrd initrd = { 0 };
+	int ret = w->how->initrd ? initrd_check(w->how->initrd, &initrd, problem) : 0;
+
+	if (ret || initrd.restore || root_exists(w->root, RESTORE_WANTED))
+		return ret;
+	return problem_set(problem, -ENOENT,
+			   "nothing would start the VMs in the next kernel: pfkeep-restore is "
+			   "neither in %s nor enabled on this host",
+			   w->how->initrd ? w->how->initrd : "an initrd");
 }
 
 static int check_file(const char *path, const char *what, int mode, struct problem *problem)
@@ -137,14 +139,15 @@ static int check_file(const char *path, const char *what, int mode, struct probl
 int live_check(void *work, struct problem *problem)
 {
 	struct live_work *w = work;
-	int ret = check_file(w->how->kernel, "kernel", R_OK, problem);
+	struct kernelimage image;
+	int ret = kernelimage_check(w->root, w->how->kernel, &image, problem);
 
-	if (!ret && w->how->initrd)
-		ret = check_file(w->how->initrd, "initrd", R_OK, problem);
+	if (!ret)
+		ret = check_cmdline(w, image.cmdline_max, problem);
+	if (!ret)
+		ret = check_restore(w, problem);
 	if (!ret)
 		ret = check_file(w->how->carry, "program", X_OK, problem);
-	if (!ret)
-		ret = check_cmdline(w, problem);
 	if (!ret && access(LUO_DEVICE, R_OK | W_OK))
 		ret = problem_set(problem, -errno,
 				  LUO_DEVICE ": %s: the running kernel needs the live-update "
@@ -152,6 +155,8 @@ int live_check(void *work, struct problem *problem)
 				  strerror(errno));
 	if (!ret)
 		ret = live_find(w->root, &w->live, problem);
+	if (!ret)
+		ret = live_check_devices(w->root, &w->live, problem);
 	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
 		ret = check_vm(w, &w->live.vms[i], problem);
 	return ret;

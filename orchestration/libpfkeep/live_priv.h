@@ -31,6 +31,9 @@ int live_set_mode(struct live_qmp *qmp, const struct live_work *w, const struct 
 int live_is_running(struct live_qmp *qmp, const struct live_vm *vm, struct problem *problem);
 void live_state_path(const struct live_vm *vm, char *ret_path, size_t size);
 
+/* live_device.c */
+int live_check_devices(const struct root *root, const struct live *live, struct problem *problem);
+
 /* live_save.c */
 int live_save(void *work, struct problem *problem);
 int live_unsave(void *work, struct problem *problem);

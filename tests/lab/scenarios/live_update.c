@@ -121,15 +121,50 @@ static void a_tenant_is_served(void **state)
 	before[1] = what_the_guest_knows(&tenant);
 }
 
+static void report_says(const char *words)
+{
+	char *report = lab_run(&lab, 60, "pfkeep report");
+
+	if (!strstr(report, words))
+		fail_msg("no '%s' in: %s", words, report);
+	free(report);
+}
+
 /* Nothing is touched. */
 static void what_cant_be_done_is_said_before(void **state)
 {
+	static const struct {
+		const char *command, *why;
+	} next[] = {
+		{ "head -c 2000000 vmlinuz >/run/cut; pfkeep live-update --kernel /run/cut",
+		  "kernel /run/cut: it is cut short" },
+		{ "pfkeep live-update --kernel initrd.img", "an initramfs?" },
+		{ "pfkeep live-update --kernel vmlinuz --initrd vmlinuz",
+		  "initrd vmlinuz: it is no initramfs" },
+		{ "head -c 500000 initrd.img >/run/cut\n"
+		  "pfkeep live-update --kernel vmlinuz --initrd /run/cut",
+		  "initrd /run/cut: it is damaged or cut short" },
+		{ "systemctl -q disable pfkeep-restore\n"
+		  "pfkeep live-update --kernel vmlinuz --initrd initrd.img",
+		  "nothing would start the VMs in the next kernel" },
+	};
+
 	free(pfkeep_fails(&lab, 60, 1, "check: kernel /no/kernel: No such file",
 			  "live-update --kernel /no/kernel --dry-run"));
 	free(pfkeep_fails(&lab, 60, 1, "command line has intel_iommu=off",
 			  "live-update --kernel /usr/lib/modules/$(uname -r)/vmlinuz --append "
 			  "intel_iommu=off --dry-run"));
-	free(lab_run(&lab, 60, UPDATE " --dry-run"));
+	for (size_t i = 0; i < sizeof(next) / sizeof(next[0]); i++) {
+		char *output = NULL;
+
+		assert_int_equal(lab_try(&lab, 60, &output, "cd /usr/lib/modules/$(uname -r); %s",
+					 next[i].command),
+				 1);
+		if (!strstr(output, next[i].why))
+			fail_msg("no '%s' in: %s", next[i].why, output);
+		free(output);
+	}
+	free(lab_run(&lab, 60, "systemctl -q enable pfkeep-restore\n" UPDATE " --dry-run"));
 	assert_goes_on();
 }
 
@@ -157,6 +192,8 @@ static void an_update_that_fails_goes_unnoticed(void **state)
 		fail_msg("%s", output);
 	assert_non_null(strstr(output, "save: undone"));
 	assert_goes_on();
+	report_says("Live update failed in preserve: all VMs run on");
+	report_says("undo save");
 	r = wire_finish(&lab, &meanwhile);
 	wire_assert_whole(&r);
 	wire_report_free(&r);
@@ -175,6 +212,12 @@ static void the_kernel_is_replaced_under_both(void **state)
 	printf("# %s\n", log);
 	assert_non_null(strstr(log, "2 VMs go on"));
 	free(log);
+	report_says("Live update: 2 VMs went on");
+	/* the boot is known in its parts */
+	report_says("\ninit ");
+	free(lab_run(&lab, 60, "pfkeep report --svg /run/live_update.svg >/dev/ttyS0"));
+	free(lab_ctl(&lab, 60, "pull", "/run/live_update.svg", "build/bench/live_update.svg",
+		     NULL));
 	log = lab_run(&lab, 60, "dmesg | grep 'DMAR: .*fault' || :");
 	assert_string_equal(log, "");
 	free(log);
