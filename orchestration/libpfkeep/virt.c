@@ -356,7 +356,6 @@ static int ask_or_wait(virDomainPtr dom, struct waiter *waiter, unsigned int tim
 		       struct problem *problem)
 {
 	const struct agent_link link = virt_agent(dom);
-	const char *name = virDomainGetName(dom);
 	int ret;
 
 	/* It may have been there, or the domain gone, before we listened. */
@@ -365,11 +364,12 @@ static int ask_or_wait(virDomainPtr dom, struct waiter *waiter, unsigned int tim
 	ret = virDomainIsActive(dom) ? wait_connected(waiter, timeout_ms) : -ECONNABORTED;
 	if (ret == -ECONNABORTED)
 		return problem_set(problem, ret,
-				   "%.60s: ended while its guest agent was waited for", name);
+				   "%.60s: ended while its guest agent was waited for",
+				   virDomainGetName(dom));
 	if (ret)
 		return problem_set(problem, ret,
-				   "%.60s: its guest agent didn't answer within %u ms", name,
-				   timeout_ms);
+				   "%.60s: its guest agent didn't answer within %u ms",
+				   virDomainGetName(dom), timeout_ms);
 	return agent_ping(&link, problem);
 }
 
