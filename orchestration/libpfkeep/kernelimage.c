@@ -143,14 +143,20 @@ static int no_series(struct problem *problem)
 			   "it lacks pfkeep's live-update series: it would reset the devices");
 }
 
-static int check_names(const uint8_t *data, size_t len, struct problem *problem)
+static int no_vt_d(struct problem *problem)
+{
+	return problem_set(problem, -EOPNOTSUPP,
+			   "it lacks this host's IOMMU (CONFIG_INTEL_IOMMU): it would be off");
+}
+
+static int check_names(const uint8_t *data, size_t len, bool vt_d, struct problem *problem)
 {
 	if (!has_text(data, len, "kho") || !has_text(data, len, "liveupdate"))
 		return no_live_update(problem);
 	if (!has_text(data, len, "liveupdate_register_file_handler") ||
 	    !has_text(data, len, "pci_liveupdate_incoming"))
 		return no_series(problem);
-	return 0;
+	return vt_d && !has_text(data, len, "intel_iommu=") ? no_vt_d(problem) : 0;
 }
 
 static bool is_on(const char *config, const char *option)
@@ -163,11 +169,13 @@ static bool is_on(const char *config, const char *option)
 	return at && (at == config || at[-1] == '\n');
 }
 
-static int check_config(const char *config, struct problem *problem)
+static int check_config(const char *config, bool vt_d, struct problem *problem)
 {
 	if (!is_on(config, "CONFIG_KEXEC_HANDOVER") || !is_on(config, "CONFIG_LIVEUPDATE"))
 		return no_live_update(problem);
-	return is_on(config, "CONFIG_PCI_LIVEUPDATE") ? 0 : no_series(problem);
+	if (!is_on(config, "CONFIG_PCI_LIVEUPDATE"))
+		return no_series(problem);
+	return vt_d && !is_on(config, "CONFIG_INTEL_IOMMU") ? no_vt_d(problem) : 0;
 }
 
 /* Beside the kernel; a path of the caller's, not of the root's. */
@@ -215,19 +223,20 @@ static const char *format_name(const struct kernelimage *image)
 int kernelimage_check_series(const struct root *root, const char *path,
 			     const struct kernelimage *image, struct problem *problem)
 {
+	bool vt_d = root_exists(root, "sys/class/iommu/dmar0");
 	CLEANUP(cleanup_free) char *config = NULL;
 	CLEANUP(cleanup_free) uint8_t *data = NULL;
 	size_t len, used;
 	int ret = unpack(image->payload, image->payload_len, VMLINUX_MAX, &data, &len, &used);
 
 	if (!ret)
-		return check_names(data, len, problem);
+		return check_names(data, len, vt_d, problem);
 	if (ret != -EOPNOTSUPP)
 		return problem_set(problem, ret, "it is damaged: its %s data can't be unpacked",
 				   format_name(image));
 	config = find_config(root, path, image->release);
 	if (config)
-		return check_config(config, problem);
+		return check_config(config, vt_d, problem);
 	return problem_set(problem, -EOPNOTSUPP,
 			   "whether it has pfkeep's live-update series can't be told: it is packed "
 			   "by %s, and there is no config-%s beside it",

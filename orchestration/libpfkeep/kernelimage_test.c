@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -346,6 +347,37 @@ static void a_configuration_beside_tells_too(void **state)
 	root_close(&root);
 }
 
+/* On a host that has one. */
+static void a_kernel_without_the_hosts_iommu_is_refused(void **state)
+{
+	static const char names[] = NAMES_SERIES, both[] = NAMES_SERIES "intel_iommu=";
+	static const char *const dirs[] = { "", "/sys", "/sys/class", "/sys/class/iommu",
+					    "/sys/class/iommu/dmar0" };
+	CLEANUP(cleanup_free) struct file *without = KERNEL(pack_zstd, names);
+	CLEANUP(cleanup_free) struct file *with = KERNEL(pack_zstd, both);
+	char dir[] = "/tmp/kernelimage.XXXXXX", path[64];
+	struct problem problem = { "" };
+	struct kernelimage image;
+	struct root root;
+
+	assert_non_null(mkdtemp(dir));
+	for (size_t i = 1; i < ARRAY_SIZE(dirs); i++) {
+		snprintf(path, sizeof(path), "%s%s", dir, dirs[i]);
+		assert_int_equal(mkdir(path, 0755), 0);
+	}
+	assert_int_equal(root_open(dir, &root), 0);
+	assert_int_equal(kernelimage_parse(without->data, without->len, &image, &problem), 0);
+	assert_int_equal(kernelimage_check_series(&root, "x", &image, &problem), -EOPNOTSUPP);
+	assert_non_null(strstr(problem.text, "lacks this host's IOMMU (CONFIG_INTEL_IOMMU)"));
+	assert_int_equal(kernelimage_parse(with->data, with->len, &image, &problem), 0);
+	assert_int_equal(kernelimage_check_series(&root, "x", &image, &problem), 0);
+	root_close(&root);
+	for (size_t i = ARRAY_SIZE(dirs); i-- > 0;) {
+		snprintf(path, sizeof(path), "%s%s", dir, dirs[i]);
+		assert_int_equal(rmdir(path), 0);
+	}
+}
+
 /* A file of an archive, as `cpio -H newc` writes it. */
 static size_t add_entry(uint8_t *to, const char *name, size_t size)
 {
@@ -451,6 +483,7 @@ int main(void)
 		cmocka_unit_test(no_more_is_unpacked_than_is_allowed),
 		cmocka_unit_test(lz4_copies_what_came_before),
 		cmocka_unit_test(a_configuration_beside_tells_too),
+		cmocka_unit_test(a_kernel_without_the_hosts_iommu_is_refused),
 		cmocka_unit_test(an_initrd_is_looked_through),
 		cmocka_unit_test(a_program_of_another_name_isnt_the_restore),
 		cmocka_unit_test(what_is_no_initrd_is_refused),
