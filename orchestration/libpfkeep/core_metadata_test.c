@@ -250,9 +250,9 @@ static void without_its_pf_vm_a_vf_isnt_given_and_no_tenant_starts(void **state)
 	assert_int_equal(
 		root_write(&bed.host.root, "sys/bus/pci/devices/0000:01:00.0/sriov_numvfs", "0"),
 		0);
-	bed.guest.ip[0] = '\0';
+	fakeguest_forget(&bed.guest);
 	assert_int_equal(core_start_pf(&bed.core, &bed_pf, &bed.problem), 0);
-	assert_string_equal(bed.guest.ip, "link set dev ens2 vf 0 vlan 7");
+	assert_int_equal(bed.guest.confs[0].vlan, 7);
 	assert_int_equal(bed_may_start("web"), 0);
 	core_settle_unmet(&bed.core, bed_report, NULL);
 	assert_int_equal(bed_may_start("sql"), 0);
@@ -270,8 +270,10 @@ static void an_agent_that_comes_back_gets_the_settings_again(void **state)
 	assert_int_equal(core_refresh_pf(&bed.core, &bed_pf, NULL), 0);
 	assert_string_equal(bed.guest.ip, "");
 	core_lost_pfvm(&bed.core, record.uuid);
+	fakeguest_forget(&bed.guest);
 	assert_int_equal(core_refresh_pf(&bed.core, &bed_pf, NULL), 0);
-	assert_string_equal(bed.guest.ip, "link set dev ens2 vf 0 vlan 7");
+	assert_int_equal(bed.guest.confs[0].vlan, 7);
+	assert_string_equal(bed.guest.ip, "link set dev ens2 up");
 	assert_int_equal(bed_may_start("web"), 0);
 }
 

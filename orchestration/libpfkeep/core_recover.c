@@ -53,7 +53,40 @@ static int apply_settings(void *data, const struct record_vf *vf, struct problem
 	return guest_set_vf(settings->link, vf->claim.index, &vf->conf, problem);
 }
 
-/* The VM runs: its VFs, and what they were set to. */
+/* Its VFs, and what they were set to. */
+static int make_vfs(struct core *core, const struct record_pf *pf, const struct agent_link *link,
+		    struct problem *problem)
+{
+	const struct settings settings = { link, &pf->bdf };
+	int ret;
+
+	ret = guest_set_vfs(link, pf->vfs, problem);
+	if (!ret)
+		ret = core_take_vfs(core, &pf->bdf, pf->vfs, problem);
+	if (!ret)
+		ret = record_each(core->state, NULL, apply_settings, (void *)&settings, problem);
+	return ret;
+}
+
+/*
+ * The interface comes up last. Then the PF's driver tells its VFs' drivers, whose
+ * tenants run, that it is there: they find the settings in place, aren't put off by a
+ * driver that knows of no VFs, and the PF isn't reset under them once more, as when
+ * VFs are made while it is up. A driver that makes VFs only while it is up (bnxt_en)
+ * gets it the other way round.
+ */
+static int serve(struct core *core, const struct record_pf *pf, const struct agent_link *link,
+		 struct problem *problem)
+{
+	int ret;
+
+	if (!make_vfs(core, pf, link, NULL))
+		return guest_up(link, problem);
+	ret = guest_up(link, problem);
+	return ret ? ret : make_vfs(core, pf, link, problem);
+}
+
+/* The VM runs: what it has to do for its VFs. */
 static int populate(struct core *core, const struct record_pf *pf, struct problem *problem)
 {
 	struct core_agent agent;
@@ -63,15 +96,7 @@ static int populate(struct core *core, const struct record_pf *pf, struct proble
 	ret = core_agent_open(core, pf, true, &agent, problem);
 	if (ret)
 		return ret;
-	const struct settings settings = { &agent.link, &pf->bdf };
-
-	ret = guest_up(&agent.link, problem);
-	if (!ret)
-		ret = guest_set_vfs(&agent.link, pf->vfs, problem);
-	if (!ret)
-		ret = core_take_vfs(core, &pf->bdf, pf->vfs, problem);
-	if (!ret)
-		ret = record_each(core->state, NULL, apply_settings, (void *)&settings, problem);
+	ret = serve(core, pf, &agent.link, problem);
 	core_agent_close(&agent);
 	core_set_ready(core, &pf->bdf, !ret);
 	return ret;

@@ -176,13 +176,15 @@ static void after_a_reboot_pf_vm_vfs_and_settings_are_there_again(void **state)
 		0);
 	assert_int_equal(driver_restore(&bed.host.root, &bed_pf, "igb", NULL), 0);
 	bed.guest.num_vfs = 0;
+	fakeguest_forget(&bed.guest);
 	bed.guest.ip[0] = '\0';
 	bed_reload();
 	bed.reports = 0;
 	assert_int_equal(core_recover(&bed.core, bed_report, NULL, NULL), 0);
 	assert_int_equal(bed.reports, 0);
 	check_adopted(3);
-	assert_string_equal(bed.guest.ip, "link set dev ens2 vf 1 vlan 7");
+	assert_int_equal(bed.guest.confs[1].vlan, 7);
+	assert_string_equal(bed.guest.ip, "link set dev ens2 up");
 	assert_int_equal(core_start_pf(&bed.core, &bed_pf, &bed.problem), -EALREADY);
 }
 
@@ -413,10 +415,11 @@ static void a_pf_vm_is_restarted_and_a_forced_release_takes_vfs_back(void **stat
 	bed_must_adopt(3);
 	assert_int_equal(core_set_vf(&bed.core, &bed_pf, 1, &conf, NULL), 0);
 	assert_int_equal(core_assign(&bed.core, &bed_pf, 1, "web", NULL, &bed.problem), 0);
-	bed.guest.ip[0] = '\0';
+	fakeguest_forget(&bed.guest);
 	assert_int_equal(core_restart_pf(&bed.core, &bed_pf, &bed.problem), 0);
 	check_adopted(3);
-	assert_string_equal(bed.guest.ip, "link set dev ens2 vf 1 vlan 7");
+	assert_int_equal(bed.guest.confs[1].vlan, 7);
+	assert_string_equal(bed.guest.ip, "link set dev ens2 up");
 	assert_int_equal(bed_may_start("web"), 0);
 	assert_int_equal(core_release(&bed.core, &bed_pf, false, &bed.problem), -EBUSY);
 	assert_int_equal(core_release(&bed.core, &bed_pf, true, &bed.problem), 0);
@@ -426,6 +429,23 @@ static void a_pf_vm_is_restarted_and_a_forced_release_takes_vfs_back(void **stat
 
 	assert_null(strstr(xml, "<hostdev"));
 	assert_int_equal(core_restart_pf(&bed.core, &bed_pf, &bed.problem), -ENOENT);
+}
+
+/* Its VM has been started anew, with the interface down. */
+static void a_driver_that_makes_vfs_only_while_it_is_up_is_served(void **state)
+{
+	struct vfconf conf = conf_of("vlan", "7");
+
+	bed.guest.needs_up = true;
+	bed_must_adopt(3);
+	assert_int_equal(core_set_vf(&bed.core, &bed_pf, 1, &conf, NULL), 0);
+	bed.guest.up = false;
+	bed.guest.num_vfs = 0;
+	fakeguest_forget(&bed.guest);
+	assert_int_equal(core_restart_pf(&bed.core, &bed_pf, &bed.problem), 0);
+	check_adopted(3);
+	assert_int_equal(bed.guest.num_vfs, 3);
+	assert_string_equal(bed.guest.ip, "link set dev ens2 vf 1 vlan 7");
 }
 
 static void a_state_that_makes_no_sense_isnt_loaded(void **state)
@@ -485,6 +505,7 @@ int main(void)
 		T(a_definition_that_cant_be_changed_leaves_the_vf_free),
 		T(a_start_is_refused_unless_the_vfs_are_the_domain_s),
 		T(a_pf_vm_is_restarted_and_a_forced_release_takes_vfs_back),
+		T(a_driver_that_makes_vfs_only_while_it_is_up_is_served),
 		T(a_state_that_makes_no_sense_isnt_loaded),
 	};
 

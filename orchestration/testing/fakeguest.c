@@ -77,6 +77,8 @@ static int make_vfs(struct fakeguest *guest, const char *text, char **ret_reply)
 
 	if (guest->fail_write || (num && guest->num_vfs))
 		return refuse(ret_reply, "failed to flush file: Device or resource busy");
+	if (guest->needs_up && !guest->up)
+		return say(ret_reply, "{\"return\":{}}");
 	if (guest->host) {
 		snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/sriov_numvfs", guest->pf);
 		if (root_write(&guest->host->root, path, text))
@@ -126,6 +128,7 @@ bool fakeguest_is_default(const struct vfconf *conf)
 static int run_ip(struct fakeguest *guest, struct json_object *arguments, char **ret_reply)
 {
 	struct json_object *list = json_object_object_get(arguments, "arg");
+	size_t n_words = json_object_array_length(list);
 
 	assert_string_equal(text_of(arguments, "path"), "/usr/sbin/ip");
 	free(guest->output);
@@ -138,12 +141,14 @@ static int run_ip(struct fakeguest *guest, struct json_object *arguments, char *
 	guest->ip[0] = '\0';
 	guest->n_ip++;
 	remember(guest, list);
-	for (size_t i = 0; i < json_object_array_length(list); i++) {
+	for (size_t i = 0; i < n_words; i++) {
 		size_t n = strlen(guest->ip);
 
 		snprintf(guest->ip + n, sizeof(guest->ip) - n, "%s%s", i ? " " : "",
 			 json_object_get_string(json_object_array_get_idx(list, i)));
 	}
+	if (n_words == 5 && !strcmp(strrchr(guest->ip, ' '), " up"))
+		guest->up = true;
 	return say(ret_reply, "{\"return\":{\"pid\":78}}");
 }
 

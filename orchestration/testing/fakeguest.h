@@ -17,12 +17,13 @@ struct fakeguest {
 	struct fakehost *host; /* may be NULL */
 	char pf[BDF_TEXT];     /* on the host */
 	uint16_t total_vfs, num_vfs;
-	int driver_after;	  /* reads of uevent until the driver is there */
-	int fail_write;		  /* sriov_numvfs is refused */
-	int silent;		  /* no reply at all */
-	int ip_status;		  /* exit status of ip link set */
-	char ip[512];		  /* words of the last ip link set, the whole line */
-	unsigned int n_ip;	  /* how often that was run */
+	int driver_after;  /* reads of uevent until the driver is there */
+	int fail_write;	   /* sriov_numvfs is refused */
+	bool up, needs_up; /* the interface is; without it no VFs are made, which is not said */
+	int silent;	   /* no reply at all */
+	int ip_status;	   /* exit status of ip link set */
+	char ip[512];	   /* words of the last ip link set, the whole line */
+	unsigned int n_ip; /* how often that was run */
 	struct vfconf confs[256]; /* what the driver was told, by VF */
 	/* Instead of the answer to the command of this name. */
 	const char *lie_about;
