@@ -228,6 +228,7 @@ static void another_kind_of_file_is_named(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		CLEANUP(cleanup_free) struct file *f = calloc(1, sizeof(*f));
 
+		assert_non_null(f);
 		memcpy(f->data + kinds[i].at, kinds[i].bytes, kinds[i].n);
 		f->len = 4096;
 		refused(f, kinds[i].why);
