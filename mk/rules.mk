@@ -82,7 +82,7 @@ $(BUILD)/fuzz/$(1): $(call fuz,$(2))
 	$$(Q)$$(FUZZ_CC) $(SANITIZE) -fsanitize=fuzzer -o $$@ $(call fuz,$(2)) $$(call pkg_libs,$(4))
 $(call fuz,$(2)): OBJ_CFLAGS += $$(call pkg_cflags,$(4))
 FUZZERS += $(BUILD)/fuzz/$(1)
-FUZZ_COMMANDS += '$(BUILD)/fuzz/$(1) -runs=$$(FUZZ_RUNS) -seed=$$(FUZZ_SEED) -max_len=$(3) -len_control=0 -artifact_prefix=$(BUILD)/fuzz/$(1)- $(5)'
+FUZZ_COMMANDS += '$(BUILD)/fuzz/$(1) -runs=$$(FUZZ_RUNS) -seed=$$(FUZZ_SEED) -max_len=$(strip $(3)) -len_control=0 -artifact_prefix=$(BUILD)/fuzz/$(1)- $(5)'
 C_SOURCES += $(2)
 endef
 
