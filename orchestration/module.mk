@@ -25,7 +25,7 @@ $(eval $(call unit_test,orch_doctor,$(L)/doctor_test.c $(ORCH_TESTING) $(ORCH_NA
 	$(ORCH_DOCTOR),libpci libvirt))
 
 # Live update: what both of its halves have, and the one in the old kernel.
-ORCH_LIVE := $(addprefix $(L)/,live.c live_qmp.c live_record.c live_report.c luo.c)
+ORCH_LIVE := $(addprefix $(L)/,live.c live_qmp.c live_record.c live_report.c luo.c qmp.c)
 ORCH_NEXT := $(addprefix $(L)/,initrd.c kernelimage.c unpack.c)
 ORCH_NEXT_PKGS := zlib liblzma libzstd
 ORCH_LIVE_OLD := $(addprefix $(L)/,cprstate.c live_check.c live_cmdline.c live_device.c live_save.c \
@@ -34,7 +34,7 @@ ORCH_LIVE_OLD := $(addprefix $(L)/,cprstate.c live_check.c live_cmdline.c live_d
 C := orchestration/pfkeep
 ORCH_DOMAIN := $(addprefix $(L)/,domain.c domain_edit.c domain_write.c uuid.c)
 # Another QEMU under a running domain.
-ORCH_VMM := $(addprefix $(L)/,agent.c base64.c qmp.c stages.c token.c virt.c vmm_args.c vmm_libvirtd.c vmm_old.c vmm_probe.c \
+ORCH_VMM := $(addprefix $(L)/,agent.c base64.c stages.c token.c virt.c vmm_args.c vmm_libvirtd.c vmm_old.c vmm_probe.c \
 	vmm_spawn.c vmm_status.c vmm_update.c) $(ORCH_DOMAIN)
 ORCH_CLI := $(addprefix $(C)/,command.c command_adopt.c command_assign.c command_doctor.c \
 	command_live.c command_pf.c command_report.c command_vf.c command_vmm.c command_watch.c daemon.c report.c \
@@ -50,6 +50,7 @@ $(eval $(call unit_test,orch_command,$(C)/command_test.c $(ORCH_CLI) $(ORCH_TEST
 $(eval $(call unit_test,orch_report,$(C)/report_test.c $(ORCH_CLI) $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR),\
 	$(ORCH_CLI_PKGS)))
 
+$(eval $(call unit_test,orch_qmp,$(L)/qmp_test.c $(L)/qmp.c $(L)/problem.c,json-c))
 $(eval $(call unit_test,orch_vmm_args,$(L)/vmm_args_test.c $(L)/vmm_args.c $(ORCH_NAMES)))
 $(eval $(call unit_test,orch_vmm_status,$(L)/vmm_status_test.c $(L)/vmm_status.c $(L)/root.c $(ORCH_NAMES),\
 	libxml-2.0))

@@ -102,7 +102,7 @@ static int await_exec(const struct live_vm *vm, struct live_qmp *qmp, struct pro
 		bool failed;
 		int ret = live_qmp_wait(qmp, "MIGRATION", SAVE_MS, &data, problem);
 
-		if (ret == -ECONNRESET)
+		if (ret == -EPIPE)
 			return 0;
 		if (ret)
 			return problem_prefix(problem, ret, "%s", vm->name);

@@ -116,13 +116,32 @@ static int next(struct qmp *qmp, struct json_object **ret_object)
 	}
 }
 
-static int explain(struct problem *problem, int err)
+static int explain(const struct qmp *qmp, int err, struct problem *problem)
 {
 	if (err == -ETIMEDOUT)
-		return problem_set(problem, err, "QEMU didn't answer in time");
+		return problem_set(problem, err, "%s didn't answer in time", qmp->who);
 	if (err == -EPIPE)
-		return problem_set(problem, err, "QEMU has ended");
-	return problem_set(problem, err, "QEMU's monitor: %s", strerror(-err));
+		return problem_set(problem, err, "%s has ended", qmp->who);
+	return problem_set(problem, err, "%s: its monitor: %s", qmp->who, strerror(-err));
+}
+
+static bool is_event(struct json_object *object, const char *name)
+{
+	const char *event = json_object_get_string(json_object_object_get(object, "event"));
+
+	return event && !strcmp(event, name);
+}
+
+static void note(struct qmp *qmp, struct json_object *object)
+{
+	struct json_object *stamp = json_object_object_get(object, "timestamp");
+	bool resumed = is_event(object, "RESUME");
+
+	qmp->resumed |= resumed;
+	if (stamp && (resumed || is_event(object, "STOP")))
+		qmp->turned_us =
+			json_object_get_int64(json_object_object_get(stamp, "seconds")) * 1000000 +
+			json_object_get_int64(json_object_object_get(stamp, "microseconds"));
 }
 
 static int say(struct qmp *qmp, const char *name, struct json_object *arguments)
@@ -156,23 +175,43 @@ int qmp_command(struct qmp *qmp, const char *name, struct json_object *arguments
 			json_object_put(object);
 			return ret;
 		}
+		note(qmp, object);
 		json_object_put(object);
 	}
-	return explain(problem, ret);
+	return explain(qmp, ret, problem);
 }
 
-int qmp_open(struct qmp *qmp, int fd, int64_t deadline, struct problem *problem)
+int qmp_wait(struct qmp *qmp, const char *event, struct json_object **ret_data,
+	     struct problem *problem)
+{
+	struct json_object *object;
+	int ret;
+
+	while (!(ret = next(qmp, &object))) {
+		bool found = is_event(object, event);
+
+		note(qmp, object);
+		if (found && ret_data)
+			*ret_data = json_object_get(json_object_object_get(object, "data"));
+		json_object_put(object);
+		if (found)
+			return 0;
+	}
+	return explain(qmp, ret, problem);
+}
+
+int qmp_open(struct qmp *qmp, int fd, const char *who, int64_t deadline, struct problem *problem)
 {
 	struct json_object *greeting;
 	int ret;
 
-	*qmp = (struct qmp){ .fd = fd, .deadline = deadline };
+	*qmp = (struct qmp){ .fd = fd, .deadline = deadline, .who = who };
 	ret = next(qmp, &greeting);
 	if (!ret) {
 		json_object_put(greeting);
 		ret = qmp_command(qmp, "qmp_capabilities", NULL, NULL, problem);
 	} else {
-		explain(problem, ret);
+		explain(qmp, ret, problem);
 	}
 	if (ret)
 		qmp_close(qmp);
@@ -185,26 +224,15 @@ void qmp_close(struct qmp *qmp)
 	*qmp = (struct qmp){ .fd = -1 };
 }
 
-/* An event that came while it was asked is in the answer already. */
+/* The event may come before an answer that doesn't know of it yet. */
 int qmp_await_running(struct qmp *qmp, struct problem *problem)
 {
-	struct json_object *status = NULL, *object;
-	bool running;
+	struct json_object *status = NULL;
 	int ret = qmp_command(qmp, "query-status", NULL, &status, problem);
+	bool running = json_object_get_boolean(json_object_object_get(status, "running"));
 
-	if (ret)
-		return ret;
-	running = json_object_get_boolean(json_object_object_get(status, "running"));
 	json_object_put(status);
-	while (!running) {
-		const char *event;
-
-		ret = next(qmp, &object);
-		if (ret)
-			return explain(problem, ret);
-		event = json_object_get_string(json_object_object_get(object, "event"));
-		running = event && !strcmp(event, "RESUME");
-		json_object_put(object);
-	}
-	return 0;
+	if (ret || running || qmp->resumed)
+		return ret;
+	return qmp_wait(qmp, "RESUME", NULL, problem);
 }

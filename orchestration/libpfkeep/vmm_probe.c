@@ -128,7 +128,7 @@ int vmm_probe(const char *program, pid_t like, int pidfd, int64_t deadline,
 	close(fds[1]);
 	if (ret)
 		return ret;
-	ret = qmp_open(&qmp, mine, deadline, problem);
+	ret = qmp_open(&qmp, mine, "QEMU", deadline, problem);
 	if (!ret) {
 		ret = ask(&qmp, ret_qemu, problem);
 		qmp_close(&qmp);

@@ -356,7 +356,7 @@ static int note_ptys(struct update *u, struct qmp *qmp, struct problem *problem)
 static int await_guest(struct update *u, struct problem *problem)
 {
 	struct qmp qmp;
-	int ret = qmp_open(&qmp, u->monitor, deadline_of(u), problem);
+	int ret = qmp_open(&qmp, u->monitor, "QEMU", deadline_of(u), problem);
 
 	if (ret)
 		return ret;

@@ -7,6 +7,7 @@
 #define PFKEEP_QMP_H
 
 #include <json-c/json_object.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,13 +18,19 @@
 struct qmp {
 	int fd;		  /* the caller's */
 	int64_t deadline; /* of CLOCK_MONOTONIC, in ms: for all that is waited for */
+	const char *who;  /* what messages call it */
 	char *text;
 	size_t len, used;
+	bool resumed;	   /* it has said that its guest went on */
+	int64_t turned_us; /* when it last said that it stopped or went on, by its clock; 0: not yet */
 };
 
 int64_t qmp_now_ms(void);
-/* Takes the greeting and leaves the negotiation. -ETIMEDOUT, -EPIPE when QEMU ends. */
-int qmp_open(struct qmp *qmp, int fd, int64_t deadline, struct problem *problem);
+/*
+ * Takes the greeting and leaves the negotiation. -ETIMEDOUT, -EPIPE when QEMU ends.
+ * who must outlive it.
+ */
+int qmp_open(struct qmp *qmp, int fd, const char *who, int64_t deadline, struct problem *problem);
 void qmp_close(struct qmp *qmp);
 
 /*
@@ -32,6 +39,12 @@ void qmp_close(struct qmp *qmp);
  */
 int qmp_command(struct qmp *qmp, const char *name, struct json_object *arguments,
 		struct json_object **ret_return, struct problem *problem);
+/*
+ * The next event of that name; its data, to be put, if ret_data is set. What comes
+ * before it is dropped.
+ */
+int qmp_wait(struct qmp *qmp, const char *event, struct json_object **ret_data,
+	     struct problem *problem);
 /* Until the guest runs, which it may do already. */
 int qmp_await_running(struct qmp *qmp, struct problem *problem);
 
