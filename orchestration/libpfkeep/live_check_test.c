@@ -58,8 +58,6 @@ static void what_takes_something_from_live_functions_is_refused(void **state)
 		{ "iommu=off", "iommu=off: the IOMMU would be off" },
 		{ "iommu=noforce,off", "iommu=off" },
 		{ "amd_iommu=off", "amd_iommu=off" },
-		{ "iommu=pt", "reach all memory" },
-		{ "iommu.passthrough=1", "iommu.passthrough=1" },
 		{ "intremap=off", "remapped" },
 		{ "nointremap", "nointremap: " },
 		{ "noapic", "noapic: " },
@@ -83,8 +81,6 @@ static void the_last_word_counts(void **state)
 {
 	taken("kho=off liveupdate=off " ON);
 	taken(ON "intel_iommu=off intel_iommu=on,sm_off");
-	taken(ON "iommu.passthrough=1 iommu.passthrough=0");
-	taken(ON "iommu=pt iommu=nopt");
 	refused(ON "intel_iommu=on intel_iommu=off", "intel_iommu=off");
 	/* of this one there is no way back */
 	refused(ON "iommu=off iommu=force", "iommu=off");
@@ -93,6 +89,8 @@ static void the_last_word_counts(void **state)
 static void what_only_looks_like_it_is_taken(void **state)
 {
 	taken(ON "xintel_iommu=off lab.iommu=off kho.x=off");
+	/* of functions that nobody carries */
+	taken(ON "iommu=pt iommu.passthrough=1");
 	taken(ON "dyndbg=\"intel_iommu=on iommu=off\"");
 	taken(ON "-- iommu=off intel_iommu=off");
 	taken(ON "iommu=offset pci=nomsix");
