@@ -26,7 +26,7 @@ static const char domain_xml[] =
 	"<os><type arch='x86_64' machine='q35'>hvm</type>"
 	"<kernel>" PFVM_IMAGE "/vmlinuz</kernel><initrd>" PFVM_IMAGE "/initrd</initrd>"
 	"<cmdline>@CMDLINE@ %s</cmdline></os>"
-	"<features><acpi/><apic/></features>"
+	"<features><acpi/><apic eoi='off'/></features>"
 	"<cpu mode='host-passthrough'><feature policy='disable' name='svm'/></cpu>"
 	"<on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot>"
 	"<on_crash>destroy</on_crash>"

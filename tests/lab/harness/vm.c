@@ -23,7 +23,7 @@ static const char domain_xml[] =
 	"<os><type arch='x86_64' machine='q35'>hvm</type>"
 	"<kernel>" GUEST_DIR "/vmlinuz</kernel><initrd>" GUEST_DIR "/initramfs</initrd>"
 	"<cmdline>console=ttyS0 quiet no_timer_check panic=-1 %s</cmdline></os>"
-	"<features><acpi/><apic/></features>%s"
+	"<features><acpi/><apic eoi='off'/></features>%s"
 	"<on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot>"
 	"<on_crash>destroy</on_crash>"
 	"<devices><emulator>" VM_EMULATOR "</emulator>%s%s"
