@@ -137,8 +137,10 @@ static void note(struct qmp *qmp, struct json_object *object)
 	struct json_object *stamp = json_object_object_get(object, "timestamp");
 	bool resumed = is_event(object, "RESUME");
 
-	qmp->resumed |= resumed;
-	if (stamp && (resumed || is_event(object, "STOP")))
+	if (!resumed && !is_event(object, "STOP"))
+		return;
+	qmp->resumed = resumed;
+	if (stamp)
 		qmp->turned_us =
 			json_object_get_int64(json_object_object_get(stamp, "seconds")) * 1000000 +
 			json_object_get_int64(json_object_object_get(stamp, "microseconds"));

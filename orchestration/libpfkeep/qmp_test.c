@@ -75,6 +75,14 @@ static void other_events_are_not_a_resume(void **state)
 	assert_int_equal(qmp.turned_us, 1000005);
 }
 
+static void a_guest_that_went_on_and_stopped_does_not_run(void **state)
+{
+	qemu_says(HELLO EVENT("RESUME", "1") EVENT("STOP", "2") STOPPED, false);
+	opens(LIMIT_MS);
+	assert_int_equal(qmp_await_running(&qmp, &problem), -EPIPE);
+	assert_int_equal(qmp.turned_us, 2000005);
+}
+
 static void the_data_of_an_event_is_given_out(void **state)
 {
 	struct json_object *data = NULL;
@@ -121,6 +129,7 @@ int main(void)
 		T(a_resume_before_the_answer_is_not_missed),
 		T(a_guest_that_runs_is_not_waited_for),
 		T(other_events_are_not_a_resume),
+		T(a_guest_that_went_on_and_stopped_does_not_run),
 		T(the_data_of_an_event_is_given_out),
 		T(silence_ends_at_the_deadline),
 		T(a_refusal_is_told_in_qemus_words),

@@ -21,7 +21,7 @@ struct qmp {
 	const char *who;  /* what messages call it */
 	char *text;
 	size_t len, used;
-	bool resumed;	   /* it has said that its guest went on */
+	bool resumed;	   /* it last said that its guest went on, not that it stopped */
 	int64_t turned_us; /* when it last said that it stopped or went on, by its clock; 0: not yet */
 };
 
