@@ -98,6 +98,8 @@ static const struct moment {
 } moments[] = {
 	{ "prepare", "begin", true },
 	{ "started", "begin", false },
+	/* libvirt, started anew, found it running. It kills the domain if this fails. */
+	{ "reconnect", "begin", false },
 	{ "release", "end", false },
 };
 

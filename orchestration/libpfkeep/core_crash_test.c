@@ -379,6 +379,16 @@ static void check_host(const struct record_pf *record)
 	pci_pf_release(&now);
 }
 
+/* No QEMU starts: none needs a token any more. */
+static void check_nothing_is_shown(void)
+{
+	CLEANUP(cleanup_free) char(*uuids)[UUID_TEXT] = NULL;
+	size_t n;
+
+	assert_int_equal(token_list_shown(&bed.host.root, &uuids, &n), 0);
+	assert_int_equal(n, 0);
+}
+
 static void check_all(void)
 {
 	CLEANUP(virt_free) virDomainPtr dom = NULL;
@@ -386,6 +396,7 @@ static void check_all(void)
 	size_t defined = check_definition(BED_WEB) + check_definition(BED_SQL);
 
 	assert_int_equal(owner_check(bed.core.owners, NULL), 0);
+	check_nothing_is_shown();
 	if (record_get_pf(bed.core.state, &bed_pf, &record)) {
 		assert_int_equal(defined, 0);
 		assert_int_equal(json_object_object_length(state_all(bed.core.state)), 0);

@@ -47,6 +47,8 @@ int core_unclaim(struct core *core, const struct record_vf *vf, struct problem *
 int core_sync_domain(struct core *core, virDomainPtr dom, struct problem *problem);
 /* Nobody knows the VF's token. */
 int core_lock_vf(struct core *core, const struct bdf *vf, struct problem *problem);
+/* What QEMUs were shown of tokens and need no more, as nobody was there to take it away. */
+int core_hide_tokens(struct core *core, struct problem *problem);
 bool core_is_pfvm(const struct core *core, const char *uuid);
 
 int core_find_vf(const struct core *core, const struct bdf *pf, uint16_t index, struct bdf *ret_vf,

@@ -168,6 +168,12 @@ int core_recover(struct core *core, core_report report, void *data, struct probl
 			report(data, &why);
 	}
 	free(list.pfs);
+	if (!ret) {
+		struct problem why;
+
+		if (core_hide_tokens(core, &why))
+			report(data, &why);
+	}
 	return ret ? ret : core_settle_all(core, report, data, problem);
 }
 

@@ -186,6 +186,7 @@ int core_may_start(struct core *core, const char *xml, size_t len, struct proble
 	if (ret)
 		return ret;
 	pthread_mutex_lock(&core->books);
+	core->starts++;
 	/* A PF VM that somebody starts by hand. */
 	if (core_is_pfvm(core, info.uuid))
 		ret = token_show(core->root, info.uuid, false, core->config->qemu_user, NULL,

@@ -338,6 +338,53 @@ static void a_pf_vm_s_token_stays_and_is_shown_while_it_starts(void **state)
 	assert_false(root_exists(&bed.host.root, path));
 }
 
+/* As libvirt says of a domain whose hooks run. */
+static bool starting;
+
+int __real_virDomainGetState(virDomainPtr dom, int *ret_state, int *ret_reason, unsigned int flags);
+int __wrap_virDomainGetState(virDomainPtr dom, int *ret_state, int *ret_reason, unsigned int flags);
+
+int __wrap_virDomainGetState(virDomainPtr dom, int *ret_state, int *ret_reason, unsigned int flags)
+{
+	int ret = __real_virDomainGetState(dom, ret_state, ret_reason, flags);
+
+	if (starting) {
+		*ret_state = VIR_DOMAIN_PAUSED;
+		*ret_reason = VIR_DOMAIN_PAUSED_STARTING_UP;
+	}
+	return ret;
+}
+
+static bool shown_after_restart(void)
+{
+	bed_reload();
+	assert_int_equal(core_recover(&bed.core, bed_report, NULL, NULL), 0);
+	return root_exists(&bed.host.root, QEMU_TOKEN);
+}
+
+/* libvirt or we were away when the hook said so. */
+static void a_token_is_hidden_from_who_needs_it_no_more(void **state)
+{
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+
+	bed_must_adopt(2);
+	assert_int_equal(core_assign(&bed.core, &bed_pf, 1, "web", NULL, &bed.problem), 0);
+	assert_int_equal(bed_may_start("web"), 0);
+	starting = true;
+	assert_true(shown_after_restart());
+	starting = false;
+	/* The start came to nothing. */
+	assert_false(shown_after_restart());
+	assert_int_equal(bed_may_start("web"), 0);
+	assert_true(root_exists(&bed.host.root, QEMU_TOKEN));
+	assert_int_equal(virt_start(bed.core.conn, BED_WEB, NULL), 0);
+	assert_false(shown_after_restart());
+	bed_stop("web");
+	assert_int_equal(bed_may_start("web"), 0);
+	bed_undefine("web");
+	assert_false(shown_after_restart());
+}
+
 static void a_wrong_tenant_is_named(void **state)
 {
 	assert_int_equal(core_assign(&bed.core, &bed_pf, 1, "web", NULL, &bed.problem), -ENOENT);
@@ -500,6 +547,7 @@ int main(void)
 		T(settings_that_are_refused_arent_kept),
 		T(a_vf_goes_to_one_tenant_and_back),
 		T(a_token_is_new_at_each_start_and_when_a_vf_changes_hands),
+		T(a_token_is_hidden_from_who_needs_it_no_more),
 		T(a_pf_vm_s_token_stays_and_is_shown_while_it_starts),
 		T(a_wrong_tenant_is_named),
 		T(a_definition_that_cant_be_changed_leaves_the_vf_free),

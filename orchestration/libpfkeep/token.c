@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -173,6 +174,50 @@ int token_forget(const struct root *root, const char *uuid)
 	int ret = token_hide(root, uuid);
 
 	return ret ? ret : drop(root, uuid);
+}
+
+/* The name is a UUID's file for QEMU. */
+static bool is_shown(const char *name, char ret_uuid[static UUID_TEXT])
+{
+	char text[UUID_TEXT];
+
+	if (strlen(name) != UUID_TEXT - 1 + strlen(QEMU) || strcmp(name + UUID_TEXT - 1, QEMU))
+		return false;
+	snprintf(text, sizeof(text), "%.36s", name);
+	return !uuid_parse(text, ret_uuid);
+}
+
+int token_list_shown(const struct root *root, char (**ret_uuids)[UUID_TEXT], size_t *ret_n)
+{
+	char(*uuids)[UUID_TEXT] = NULL, uuid[UUID_TEXT];
+	const struct dirent *entry;
+	size_t n = 0;
+	DIR *dir;
+	int ret;
+
+	ret = root_opendir(root, TOKEN_DIR, &dir);
+	if (ret)
+		return ret;
+	while (!ret && (entry = readdir(dir))) {
+		void *more;
+
+		if (!is_shown(entry->d_name, uuid))
+			continue;
+		more = reallocarray(uuids, n + 1, UUID_TEXT);
+		ret = more ? 0 : -ENOMEM;
+		if (more) {
+			uuids = more;
+			memcpy(uuids[n++], uuid, UUID_TEXT);
+		}
+	}
+	closedir(dir);
+	if (ret) {
+		free(uuids);
+		return ret;
+	}
+	*ret_uuids = uuids;
+	*ret_n = n;
+	return 0;
 }
 
 int token_set(const struct root *root, const struct bdf *vf, const struct token *token,

@@ -271,7 +271,8 @@ static int hook(const char *operation, const char *metadata)
 	return ret;
 }
 
-#define WANT "<p:vf xmlns:p='urn:pfkeep:domain:1' pf='0000:01:00.0'/>"
+#define WANT  "<p:vf xmlns:p='urn:pfkeep:domain:1' pf='0000:01:00.0'/>"
+#define SHOWN "run/pfkeep/tokens/" UUID ".qemu"
 
 static void the_hook_refuses_what_cant_be_met(void **state)
 {
@@ -283,6 +284,17 @@ static void the_hook_refuses_what_cant_be_met(void **state)
 	assert_int_equal(hook("prepare", WANT WANT), 1);
 	assert_non_null(strstr(err, "one <vfs>"));
 	assert_int_equal(hook("prepare", "&bomb;"), 1);
+}
+
+/* A domain that runs is killed by libvirt if the hook fails then. */
+static void a_domain_that_libvirt_finds_again_is_never_refused(void **state)
+{
+	fakehost_file(&host, SHOWN, "");
+	assert_int_equal(hook("reconnect", WANT), 0);
+	assert_false(root_exists(&host.root, SHOWN));
+	assert_int_equal(hook("reconnect", WANT WANT), 0);
+	stop(SIGKILL);
+	assert_int_equal(hook("reconnect", WANT), 0);
 }
 
 static void without_the_daemon_only_domains_with_vfs_are_refused(void **state)
@@ -306,6 +318,7 @@ int main(void)
 		T(there_is_one_daemon),
 		T(a_damaged_state_keeps_it_from_starting),
 		T(the_hook_refuses_what_cant_be_met),
+		T(a_domain_that_libvirt_finds_again_is_never_refused),
 		T(without_the_daemon_only_domains_with_vfs_are_refused),
 	};
 

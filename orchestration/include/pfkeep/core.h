@@ -44,9 +44,10 @@ struct core {
 	struct owner_table *owners;
 	struct vfcache *vfs; /* told of new owners; may be NULL */
 	struct core_unmet *unmet;
-	bool first; /* since the host has booted */
+	bool first;	     /* since the host has booted */
+	unsigned int starts; /* that core_may_start() has allowed */
 	/*
-	 * Protects state, owners and unmet against core_may_start() and the listings, which
+	 * Protects state, owners, unmet and starts against core_may_start() and the listings, which
 	 * run beside an operation: libvirt waits for a hook's answer while the
 	 * operation waits for libvirt. Only the one operation that runs changes
 	 * them, so it holds this for the change alone.

@@ -48,6 +48,8 @@ int token_show(const struct root *root, const char *uuid, bool renew, uid_t user
 	       struct token *ret_token, struct problem *problem);
 /* QEMU has read it, or won't. */
 int token_hide(const struct root *root, const char *uuid);
+/* The domains whose tokens are shown; the list is the caller's. */
+int token_list_shown(const struct root *root, char (**ret_uuids)[UUID_TEXT], size_t *ret_n);
 /* -ENOENT if it has none. */
 int token_read(const struct root *root, const char *uuid, struct token *ret_token,
 	       struct problem *problem);
