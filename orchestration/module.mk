@@ -28,7 +28,7 @@ $(eval $(call unit_test,orch_doctor,$(L)/doctor_test.c $(ORCH_TESTING) $(ORCH_NA
 ORCH_LIVE := $(addprefix $(L)/,live.c live_qmp.c live_record.c live_report.c luo.c qmp.c)
 ORCH_NEXT := $(addprefix $(L)/,initrd.c kernelimage.c unpack.c)
 ORCH_NEXT_PKGS := zlib liblzma libzstd
-ORCH_LIVE_OLD := $(addprefix $(L)/,cprstate.c live_check.c live_cmdline.c live_device.c live_save.c \
+ORCH_LIVE_OLD := $(addprefix $(L)/,cprstate.c live_check.c live_cmdline.c live_device.c live_early.c live_save.c \
 	live_update.c live_vm.c) $(ORCH_NEXT) $(ORCH_LIVE)
 
 C := orchestration/pfkeep
@@ -144,10 +144,11 @@ $(eval $(call program,bin/pfkeep-restore,$(sort $(O)/restore/main.c $(L)/live_bo
 $(eval $(call install,pfkeep,755,$(BUILD)/bin/pfkeep-carry,$(SBINDIR)/pfkeep-carry))
 $(eval $(call install,pfkeep,755,$(BUILD)/bin/pfkeep-restore,$(SBINDIR)/pfkeep-restore))
 $(eval $(call install,pfkeep,644,$(O)/systemd/pfkeep-restore.service,$(LIBDIR)/systemd/system/pfkeep-restore.service))
+$(eval $(call install,pfkeep,755,$(O)/initramfs/pfkeep-restore,$(SHAREDIR)/initramfs-tools/scripts/local-bottom/pfkeep-restore))
 
 $(eval $(call unit_test,orch_kernelimage,$(L)/kernelimage_test.c $(ORCH_NEXT) $(L)/root.c $(ORCH_NAMES),\
 	$(ORCH_NEXT_PKGS)))
-$(eval $(call unit_test,orch_live_check,$(L)/live_check_test.c $(L)/live_cmdline.c $(L)/live_device.c $(L)/root.c \
+$(eval $(call unit_test,orch_live_check,$(L)/live_check_test.c $(addprefix $(L)/,live_cmdline.c live_device.c live_early.c root.c) \
 	$(ORCH_NAMES),json-c))
 $(eval $(call fuzzer,orch_kernelimage_fuzz,tests/fuzz/orch_kernelimage_fuzz.c $(ORCH_NEXT) $(L)/root.c $(ORCH_NAMES),\
 	4096,$(ORCH_NEXT_PKGS),-dict=tests/fuzz/orch_kernelimage.dict))

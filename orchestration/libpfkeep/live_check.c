@@ -10,6 +10,7 @@
 #include "orchestration/libpfkeep/initrd.h"
 #include "orchestration/libpfkeep/kernelimage.h"
 #include "orchestration/libpfkeep/live_cmdline.h"
+#include "orchestration/libpfkeep/live_early.h"
 #include "orchestration/libpfkeep/live_priv.h"
 #include "pfkeep/luo.h"
 
@@ -96,14 +97,19 @@ static int check_cmdline(struct live_work *w, size_t max, struct problem *proble
 {
 	const char *append = w->how->append ? w->how->append : "";
 	char now[LIVE_CMDLINE + 1];
+	bool early;
 	int ret = root_read(w->root, "proc/cmdline", now, sizeof(now));
 
 	if (ret)
 		return problem_set(problem, ret, "/proc/cmdline: %s", strerror(-ret));
 	if (max > LIVE_CMDLINE)
 		max = LIVE_CMDLINE;
-	if (snprintf(w->cmdline, sizeof(w->cmdline), "%s%s%s", now, *append ? " " : "", append) >
-	    (int)max)
+	ret = live_early(w->root, &w->live, &early, problem);
+	if (ret)
+		return ret;
+	live_early_strip(now);
+	if (snprintf(w->cmdline, sizeof(w->cmdline), "%s%s%s%s", now, early ? "" : " " LIVE_LATE,
+		     *append ? " " : "", append) > (int)max)
 		return problem_set(problem, -E2BIG,
 				   "the next kernel's command line is longer than the %zu that it "
 				   "takes",
@@ -143,8 +149,6 @@ int live_check(void *work, struct problem *problem)
 	int ret = kernelimage_check(w->root, w->how->kernel, &image, problem);
 
 	if (!ret)
-		ret = check_cmdline(w, image.cmdline_max, problem);
-	if (!ret)
 		ret = check_restore(w, problem);
 	if (!ret)
 		ret = check_file(w->how->carry, "program", X_OK, problem);
@@ -155,6 +159,8 @@ int live_check(void *work, struct problem *problem)
 				  strerror(errno));
 	if (!ret)
 		ret = live_find(w->root, &w->live, problem);
+	if (!ret)
+		ret = check_cmdline(w, image.cmdline_max, problem);
 	if (!ret)
 		ret = live_check_devices(w->root, &w->live, problem);
 	for (size_t i = 0; i < w->live.n_vms && !ret; i++)

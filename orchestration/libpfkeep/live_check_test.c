@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "orchestration/libpfkeep/live_cmdline.h"
+#include "orchestration/libpfkeep/live_early.h"
 #include "orchestration/libpfkeep/live_priv.h"
 
 #define ON "root=/dev/vda quiet liveupdate=on kho=on "
@@ -151,8 +152,9 @@ static void make(const struct host *h, const char *path, const void *data, size_
 	close(fd);
 }
 
-#define PF "0000:01:00.0"
-#define VF "0000:01:10.0"
+#define PF   "0000:01:00.0"
+#define VF   "0000:01:10.0"
+#define PROC "../../../../proc/"
 
 static int setup(void **state)
 {
@@ -260,6 +262,56 @@ static void a_device_that_uses_ats_is_refused(void **state)
 	devices_are_taken(h);
 }
 
+static bool is_early(struct host *h, const char *file)
+{
+	static char *argv[] = { (char *)"/usr/bin/qemu", NULL };
+	struct live_vm vm = { .pid = 7, .argv = argv };
+	struct live live = { .vms = &vm, .n_vms = 1 };
+	struct problem problem = { "" };
+	bool early;
+
+	make(h, PROC "7/fd/5", file, 0, true);
+	if (live_early(&h->root, &live, &early, &problem))
+		fail_msg("%s", problem.text);
+	return early;
+}
+
+static void vms_whose_files_the_initramfs_has_are_early(void **state)
+{
+	static const char mounts[] = "21 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+				     "22 21 0:20 / /run rw - tmpfs tmpfs rw\n"
+				     "23 21 8:2 / /usr ro - ext4 /dev/sda2 ro\n"
+				     "24 21 8:3 / /srv/my\\040vms rw shared:7 - xfs /dev/sda3 rw\n"
+				     "25 21 8:4 / /mnt rw - ext4 /dev/sda4 rw\n"
+				     "26 21 0:30 / /mnt rw - tmpfs tmpfs rw\n"
+				     "broken";
+	struct host *h = *state;
+
+	make(h, PROC "self/mountinfo", mounts, sizeof(mounts) - 1, false);
+	assert_true(is_early(h, "/var/lib/disk"));
+	assert_true(is_early(h, "/run/disk"));
+	assert_true(is_early(h, "/usr/share/firmware"));
+	assert_true(is_early(h, "/srv/my"));
+	assert_true(is_early(h, "/srv/my vms2/disk"));
+	assert_true(is_early(h, "/dev/vda"));
+	assert_true(is_early(h, "anon_inode:kvm-vm"));
+	/* only the last is seen */
+	assert_true(is_early(h, "/mnt/disk"));
+	assert_false(is_early(h, "/srv/my vms/disk"));
+	assert_false(is_early(h, "/srv/my vms"));
+	assert_false(is_early(h, "/dev/dm-3"));
+	assert_false(is_early(h, "/dev/md127"));
+}
+
+static void what_an_update_said_of_the_restore_the_next_one_does_not_repeat(void **state)
+{
+	char line[] = "a pfkeep.restore=late b pfkeep.restore=lately pfkeep.restore=early "
+		      "pfkeep.restore=late";
+
+	live_early_strip(line);
+	assert_string_equal(line, "a b pfkeep.restore=lately");
+}
+
 #define ON_A_HOST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -274,6 +326,8 @@ int main(void)
 		ON_A_HOST(a_vf_without_its_pf_is_refused),
 		ON_A_HOST(an_iommu_that_cant_hand_over_is_refused),
 		ON_A_HOST(a_device_that_uses_ats_is_refused),
+		ON_A_HOST(vms_whose_files_the_initramfs_has_are_early),
+		cmocka_unit_test(what_an_update_said_of_the_restore_the_next_one_does_not_repeat),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -184,11 +184,8 @@ static void make_parent(const char *path)
 	}
 }
 
-static int start_vm(const struct work *w, struct live_vm *vm, struct live_qmp **ret_qmp,
-		    struct problem *problem)
+static int start_vm(const struct work *w, struct live_vm *vm, struct problem *problem)
 {
-	int ret;
-
 	make_parent(vm->qmp);
 	live_vm_phase(vm, "carry");
 	vm->pid = fork();
@@ -199,8 +196,13 @@ static int start_vm(const struct work *w, struct live_vm *vm, struct live_qmp **
 		perror(vm->argv[0]);
 		_exit(127);
 	}
-	/* It answers when its devices are there. */
-	ret = live_qmp_open(vm->qmp, START_MS, ret_qmp, problem);
+	return 0;
+}
+
+/* It answers when its devices are there. */
+static int meet_vm(struct live_vm *vm, struct live_qmp **ret_qmp, struct problem *problem)
+{
+	int ret = live_qmp_open(vm->qmp, START_MS, ret_qmp, problem);
 	if (!ret) {
 		live_vm_phase_at(vm, "start", live_qmp_connected(*ret_qmp));
 		live_vm_phase(vm, "attach");
@@ -241,7 +243,9 @@ static int stage_attach(void *work, struct problem *problem)
 	int ret = 0;
 
 	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
-		ret = start_vm(w, &w->live.vms[i], &w->qmp[i], problem);
+		ret = start_vm(w, &w->live.vms[i], problem);
+	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
+		ret = meet_vm(&w->live.vms[i], &w->qmp[i], problem);
 	return ret;
 }
 

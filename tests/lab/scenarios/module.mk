@@ -18,13 +18,13 @@ LONG_SCENARIOS := bad_domain_xml cpr_keeps_vfs host_reboot live_update operator_
 
 SCENARIO ?= $(filter-out $(LONG_SCENARIOS),$(SCENARIOS))
 # What a lab runs on; built or found in the cache.
-LAB_PRODUCTS := toolroot image host-pfkeep host-stock payload module-pfkeep qemu pf-image
+LAB_PRODUCTS := toolroot emulator image host-pfkeep host-stock payload module-pfkeep qemu pf-image
 
 CHECK_LAST += lab
 .PHONY: check-lab lab-ready
 
 lab-ready: $(addprefix $(BUILD)/lab/,products labctl labd lab-agent pfkeep.deb guest-exec qmp-do \
-		vfio_sriov_client guest/tsc guest/floor.cpio liveupdate/lu-client liveupdate/lu.cpio)
+		vfio_sriov_client guest/tsc guest/floor.cpio liveupdate/lu-client liveupdate/lu.cpio liveupdate/restore.cpio)
 	$(Q)$(BUILD)/lab/products build $(LAB_PRODUCTS)
 
 ## check-lab: the scenarios in the emulated lab (root), or one by SCENARIO=name

@@ -9,7 +9,7 @@ make_initramfs()
 
 	shift 2
 	step "pack ${file##*/}"
-	mkdir -p "$root"/{bin,dev,proc,sys,root,modules}
+	mkdir -p "$root"/{bin,dev,proc,sys,run,root,modules}
 	cp "$root_mnt/usr/bin/busybox" "$root/bin/"
 	cp "$TREE/tests/lab/products/lib/initramfs-init" "$root/init"
 	chmod 755 "$root/init"
