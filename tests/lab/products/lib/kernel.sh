@@ -14,7 +14,7 @@
 
 series_dir=$TREE/host-vfio-sriov/patches/linux-7.3
 # How many files a build makes, for the bar.
-kernel_files=2220
+kernel_files=2150
 
 unpack_source()
 {
@@ -83,7 +83,7 @@ build_kernel()
 	apply_series
 	configure "$@"
 	step "compile"
-	progress "$kernel_files" kmake -j"$JOBS" bzImage modules
+	progress "$kernel_files" kmake -j"$((JOBS * 2))" bzImage modules
 	release=$(kmake -s kernelrelease)
 	step "install"
 	mkdir -p "$OUT/lib/modules"
