@@ -3,14 +3,11 @@
 # A reviewer's and a bisecter's view of the series: with the new files in the tree,
 # it builds without a warning before the first patch and after each, and
 # checkpatch finds nothing in patches and files.
-# shellcheck source=tests/lab/products/lib/recipe.sh
-. "$TREE/tests/lab/products/lib/recipe.sh"
-# shellcheck source=tests/lab/products/lib/chroot.sh
-. "$TREE/tests/lab/products/lib/chroot.sh"
+# shellcheck source=tests/lab/products/lib/qemu.sh
+. "$TREE/tests/lab/products/lib/qemu.sh"
 
 room=$TREE/qemu-sriov-cap
 series=$room/patches/qemu-10.2
-qemu=$WORK/qemu
 
 # checkpatch FILE_OR_PATCH...
 checkpatch()
@@ -21,14 +18,11 @@ checkpatch()
 
 build()
 {
-	progress 1700 inside ninja -C /build/qemu/obj -j"$JOBS" qemu-system-x86_64 ||
+	compile_qemu qemu-system-x86_64 ||
 		fail "QEMU does not build $1"
 }
 
-step "unpack qemu $VERSION_qemu"
-(cd "$WORK" && apt-get -q --download-only source "qemu=$VERSION_qemu")
-enter_root "$DEP_toolroot"
-inside sh -c 'cd /build && dpkg-source --no-check -x qemu_*.dsc qemu'
+unpack_qemu
 cp -R "$room/src/." "$qemu/"
 cp "$TREE/host-vfio-sriov/include/uapi/linux/vfio_pci_sriov.h" "$qemu/linux-headers/linux/"
 
@@ -42,12 +36,7 @@ while read -r patch; do
 	checkpatch "series/$patch"
 done <"$series/series"
 
-step "configure"
-flags=$(cat "$room/configure-flags" "$TREE/tests/lab/products/qemu/configure-flags" | grep -v '^#')
-mkdir "$qemu/obj"
-# shellcheck disable=SC2086 # one word a line, none with blanks
-inside sh -c 'cd /build/qemu/obj && exec ../configure "$@"' sh $flags '--cc=ccache gcc' ||
-	fail "qemu $VERSION_qemu cannot be configured"
+configure_qemu
 
 step "build without a patch"
 build "before the first patch"
