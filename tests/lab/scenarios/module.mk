@@ -33,7 +33,8 @@ check-lab: $(BUILD)/tests/run $(addprefix $(BUILD)/lab/scenarios/,$(SCENARIO)) l
 		$(addprefix $(BUILD)/lab/scenarios/,$(SCENARIO))
 
 # The main job, then what is lost without pfkeep; live update will end it.
-DEMO_SCENARIOS := operator_story host_owned_pf_baseline stock_pf_in_vm_has_no_sriov stock_kexec_loses_vfs
+DEMO_SCENARIOS := operator_story host_owned_pf_baseline stock_pf_in_vm_has_no_sriov stock_kexec_loses_vfs \
+	bare_kexec_floor live_update
 
 .PHONY: demo
 ## demo: set everything up, then the operator's story, and what a kexec costs today (root)
