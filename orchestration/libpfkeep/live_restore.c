@@ -237,16 +237,26 @@ static int stage_retrieve(void *work, struct problem *problem)
 	return ret;
 }
 
-static int stage_attach(void *work, struct problem *problem)
+/* Side by side. */
+static int attach(struct work *w, bool with_pf, struct problem *problem)
 {
-	struct work *w = work;
 	int ret = 0;
 
 	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
-		ret = start_vm(w, &w->live.vms[i], problem);
+		if (w->live.vms[i].has_pf == with_pf)
+			ret = start_vm(w, &w->live.vms[i], problem);
 	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
-		ret = meet_vm(&w->live.vms[i], &w->qmp[i], problem);
+		if (w->live.vms[i].has_pf == with_pf)
+			ret = meet_vm(&w->live.vms[i], &w->qmp[i], problem);
 	return ret;
+}
+
+/* A PF's QEMU sets the token that its VFs' open them with. */
+static int stage_attach(void *work, struct problem *problem)
+{
+	int ret = attach(work, true, problem);
+
+	return ret ? ret : attach(work, false, problem);
 }
 
 static int stage_resume(void *work, struct problem *problem)

@@ -157,13 +157,21 @@ static int find_cpr(const struct live_work *w, struct live_vm *vm, struct proble
 	return problem_set(problem, -EBADMSG, "%s: QEMU left no CPR state", vm->name);
 }
 
+/* By what it is: one that a live update has brought has lost its name. */
+static bool is_memfd(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && S_ISREG(st.st_mode) && !st.st_nlink &&
+	       fcntl(fd, F_GET_SEALS) >= 0;
+}
+
 static int kind_of(int fd, enum live_kind *ret_kind)
 {
 	static const struct {
 		const char *prefix;
 		enum live_kind kind;
 	} names[] = {
-		{ "/memfd:", LIVE_MEMORY },
 		{ "/dev/vfio/devices/", LIVE_DEVICE },
 		{ "anon_inode:[vfio-device]", LIVE_DEVICE },
 		{ "anon_inode:[eventfd]", LIVE_EVENT },
@@ -172,6 +180,10 @@ static int kind_of(int fd, enum live_kind *ret_kind)
 	char path[64], target[256];
 	ssize_t len;
 
+	if (is_memfd(fd)) {
+		*ret_kind = LIVE_MEMORY;
+		return 0;
+	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	len = readlink(path, target, sizeof(target) - 1);
 	if (len < 0)
