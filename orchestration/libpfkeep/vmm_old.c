@@ -75,6 +75,22 @@ int vmm_old_blockers(virDomainPtr dom, struct problem *problem)
 	return ret;
 }
 
+/*
+ * With it the old QEMU waits for the new one's word that all was loaded. Else it is done when all
+ * is written, and its guest stands still for good if the new one dies then.
+ */
+static int set_return_path(virDomainPtr dom, bool on, struct problem *problem)
+{
+	struct json_object *arguments = json_object_new_object(), *one = json_object_new_object();
+	struct json_object *list = json_object_new_array();
+
+	json_object_object_add(one, "capability", json_object_new_string("return-path"));
+	json_object_object_add(one, "state", json_object_new_boolean(on));
+	json_object_array_add(list, one);
+	json_object_object_add(arguments, "capabilities", list);
+	return vmm_old_command(dom, "migrate-set-capabilities", arguments, NULL, problem);
+}
+
 static struct json_object *channel(const char *type, const char *path)
 {
 	struct json_object *channel = json_object_new_object(), *addr = json_object_new_object();
@@ -93,6 +109,8 @@ int vmm_old_migrate(virDomainPtr dom, const char *main_path, const char *cpr_pat
 	struct json_object *arguments, *channels;
 	int ret = set_mode(dom, "cpr-transfer", problem);
 
+	if (!ret)
+		ret = set_return_path(dom, true, problem);
 	if (ret)
 		return ret;
 	arguments = json_object_new_object();
@@ -132,8 +150,10 @@ int vmm_old_go_on(virDomainPtr dom, unsigned int timeout_ms, struct problem *pro
 		/* banned-ok: its events are libvirt's, and no thread of ours hears those */
 		nanosleep(&pause, NULL);
 	}
-	if (!ret)
+	if (!ret) {
+		set_return_path(dom, false, NULL);
 		set_mode(dom, "normal", NULL);
+	}
 	return ret;
 }
 

@@ -318,8 +318,8 @@ static int stage_start(void *work, struct problem *problem)
 				&u->done->new, &u->new, problem);
 	/*
 	 * Its ends of what it alone shall hold: when it dies, we hear of it. The old QEMU mustn't:
-	 * on a hang-up it goes on to connect, and when that fails QEMU 10.2 ends in an assertion
-	 * (vfio_cpr_pci_notifier() takes back what it hasn't done yet).
+	 * on a hang-up it goes on to connect, and when that fails a QEMU 10.2 that isn't ours ends
+	 * in an assertion (vfio_cpr_pci_notifier() takes back what it hasn't done yet).
 	 */
 	u->cpr = u->passes[--u->n_passes].fd;
 	for (size_t i = 0; i < u->n_passes; i++)
