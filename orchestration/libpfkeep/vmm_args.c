@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define MONITOR "pfkeep-monitor"
+#define VMM_ID	128
 
 /*
  * What is left out, and what CPR doesn't carry. An option with a value takes the
@@ -123,7 +124,8 @@ static int take(struct vmm_args *args, const char *option, const char *value,
 
 	if (!strcmp(option, "-object"))
 		note_dir(args, value);
-	args->sriov |= strstr(value, "\"sriov\":true") || strstr(value, ",sriov=on");
+	args->sriov |= strstr(value, "\"sriov\":true") || strstr(value, ",sriov=on") ||
+		       strstr(value, "vfio-pci.sriov=on");
 	args->token |= strstr(value, "vf-token-secret") != NULL;
 	ret = note_fd(args, option, value, problem);
 	return ret ? ret : add(args, value);
@@ -194,6 +196,72 @@ int vmm_args_take_over(struct vmm_args *args, const char *program, int monitor_f
 		    "{\"channel-type\":\"cpr\",\"addr\":{\"transport\":\"socket\","
 		    "\"type\":\"fd\",\"str\":\"%d\"}}",
 		    cpr_fd);
+}
+
+/* false: it has none; ret_id is cut off if it is longer than libvirt's ever are. */
+static bool device_id(const char *device, char ret_id[static VMM_ID])
+{
+	static const struct {
+		const char *key, *end;
+	} forms[] = { { "\"id\":\"", "\"" }, { ",id=", "," } };
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		const char *p = strstr(device, forms[i].key);
+
+		if (!p)
+			continue;
+		p += strlen(forms[i].key);
+		snprintf(ret_id, VMM_ID, "%.*s", (int)strcspn(p, forms[i].end), p);
+		return true;
+	}
+	return false;
+}
+
+/* The option of a device with an ID. */
+static bool is_device(const struct vmm_args *args, size_t i, char ret_id[static VMM_ID])
+{
+	return i + 1 < args->n && !strcmp(args->argv[i], "-device") &&
+	       device_id(args->argv[i + 1], ret_id);
+}
+
+bool vmm_args_has_device(const struct vmm_args *args, const char *id)
+{
+	char found[VMM_ID];
+
+	for (size_t i = 1; i < args->n; i++)
+		if (is_device(args, i, found) && !strcmp(found, id))
+			return true;
+	return false;
+}
+
+int vmm_args_add_vfio(struct vmm_args *args, const char *id, const char *host, const char *bus,
+		      unsigned int devfn)
+{
+	int ret = add(args, "-device");
+
+	return ret ? ret
+		   : addf(args,
+			  "{\"driver\":\"vfio-pci\",\"host\":\"%s\",\"id\":\"%s\",\"bus\":\"%s\","
+			  "\"addr\":\"0x%x.0x%x\"}",
+			  host, id, bus, devfn >> 3, devfn & 7);
+}
+
+void vmm_args_keep_devices(struct vmm_args *args, bool (*is_there)(void *data, const char *id),
+			   void *data)
+{
+	char id[VMM_ID];
+
+	for (size_t i = 1; i < args->n;) {
+		if (!is_device(args, i, id) || is_there(data, id)) {
+			i++;
+			continue;
+		}
+		free(args->argv[i]);
+		free(args->argv[i + 1]);
+		args->n -= 2;
+		memmove(args->argv + i, args->argv + i + 2,
+			(args->n - i + 1) * sizeof(*args->argv));
+	}
 }
 
 void vmm_args_release(struct vmm_args *args)

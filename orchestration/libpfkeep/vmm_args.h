@@ -37,6 +37,16 @@ int vmm_args_read(const char *cmdline, size_t len, struct vmm_args *ret_args,
 /* The program, and what it waits for: its monitor, the old one's descriptors, its state. */
 int vmm_args_take_over(struct vmm_args *args, const char *program, int monitor_fd, int cpr_fd,
 		       const char *main_path);
+/*
+ * What was plugged in or out since isn't in it. A device goes by the ID that it was given,
+ * one without stays.
+ */
+bool vmm_args_has_device(const struct vmm_args *args, const char *id);
+/* bus: the name of one; devfn: where on it. */
+int vmm_args_add_vfio(struct vmm_args *args, const char *id, const char *host, const char *bus,
+		      unsigned int devfn);
+void vmm_args_keep_devices(struct vmm_args *args, bool (*is_there)(void *data, const char *id),
+			   void *data);
 void vmm_args_release(struct vmm_args *args);
 
 #endif

@@ -140,6 +140,38 @@ static void a_cut_command_line_is_refused(void **state)
 	assert_int_equal(vmm_args_read("", 0, &args, NULL), -EINVAL);
 }
 
+static bool is_root_port(void *data, const char *id)
+{
+	return !strcmp(id, "pci.1");
+}
+
+static void devices_come_and_go_by_their_id(void **state)
+{
+	static const char words[] =
+		"qemu\0" KEY "-device\0{\"driver\":\"pcie-root-port\",\"id\":\"pci.1\"}\0"
+		"-device\0virtio-rng,id=rng0,bus=pci.2\0-device\0isa-debugcon\0"
+		"-device\0{\"driver\":\"vfio-pci\",\"id\":\"ua-gone\"}\0";
+	struct vmm_args args;
+
+	assert_int_equal(read_words(words, sizeof(words), &args, NULL), 0);
+	assert_true(vmm_args_has_device(&args, "pci.1"));
+	assert_true(vmm_args_has_device(&args, "rng0"));
+	assert_false(vmm_args_has_device(&args, "rng"));
+	vmm_args_keep_devices(&args, is_root_port, NULL);
+	assert_false(vmm_args_has_device(&args, "rng0"));
+	assert_false(vmm_args_has_device(&args, "ua-gone"));
+	assert_int_equal(vmm_args_add_vfio(&args, "ua-new", "0000:01:10.2", "pci.1", 0x11), 0);
+	assert_true(vmm_args_has_device(&args, "ua-new"));
+	assert_int_equal(vmm_args_take_over(&args, "q", 3, 4, "/m"), 0);
+	assert_non_null(strstr(joined(&args),
+			       " -device {\"driver\":\"pcie-root-port\",\"id\":\"pci.1\"}"
+			       " -device isa-debugcon"
+			       " -device {\"driver\":\"vfio-pci\",\"host\":\"0000:01:10.2\","
+			       "\"id\":\"ua-new\",\"bus\":\"pci.1\",\"addr\":\"0x2.0x1\"}"
+			       " -chardev "));
+	vmm_args_release(&args);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +182,7 @@ int main(void)
 		cmocka_unit_test(what_cpr_does_not_carry_is_named),
 		cmocka_unit_test(no_display_is_in_nobodys_way),
 		cmocka_unit_test(a_cut_command_line_is_refused),
+		cmocka_unit_test(devices_come_and_go_by_their_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

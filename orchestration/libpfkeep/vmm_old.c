@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 #include <libvirt/libvirt-qemu.h>
 #include <libvirt/virterror.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -178,4 +179,93 @@ int vmm_old_set_fd(virDomainPtr dom, int set, int *ret_fd, struct problem *probl
 	json_object_put(sets);
 	return ret ? problem_set(problem, ret, "the running QEMU has no set %d of descriptors", set)
 		   : 0;
+}
+
+#define PERIPHERAL "/machine/peripheral"
+
+static struct json_object *at_path(const char *path)
+{
+	struct json_object *arguments = json_object_new_object();
+
+	json_object_object_add(arguments, "path", json_object_new_string(path));
+	return arguments;
+}
+
+static int get_property(virDomainPtr dom, const char *id, const char *name,
+			struct json_object **ret_value, struct problem *problem)
+{
+	struct json_object *arguments;
+	char path[256];
+
+	snprintf(path, sizeof(path), PERIPHERAL "/%s", id);
+	arguments = at_path(path);
+	json_object_object_add(arguments, "property", json_object_new_string(name));
+	return vmm_old_command(dom, "qom-get", arguments, ret_value, problem);
+}
+
+static int add_function(virDomainPtr dom, const char *id, struct vmm_args *args,
+			struct problem *problem)
+{
+	struct json_object *host = NULL, *bus = NULL, *addr = NULL;
+	const char *path, *name;
+	int ret;
+
+	ret = get_property(dom, id, "host", &host, problem);
+	if (!ret)
+		ret = get_property(dom, id, "parent_bus", &bus, problem);
+	if (!ret)
+		ret = get_property(dom, id, "addr", &addr, problem);
+	path = ret ? NULL : json_object_get_string(bus);
+	name = path ? strrchr(path, '/') : NULL;
+	if (!ret && !name)
+		ret = problem_set(problem, -EBADMSG, "%.60s: QEMU names no bus of it", id);
+	if (!ret)
+		ret = vmm_args_add_vfio(args, id, json_object_get_string(host), name + 1,
+					(unsigned int)json_object_get_int(addr));
+	json_object_put(host);
+	json_object_put(bus);
+	json_object_put(addr);
+	return ret;
+}
+
+/* "child<TYPE>"; what else there is isn't a device. */
+static int add_device(virDomainPtr dom, struct json_object *one, struct vmm_args *args,
+		      struct problem *problem)
+{
+	const char *id = json_object_get_string(json_object_object_get(one, "name"));
+	const char *type = json_object_get_string(json_object_object_get(one, "type"));
+
+	if (!id || !type || strncmp(type, "child<", 6) != 0 || vmm_args_has_device(args, id))
+		return 0;
+	if (!strcmp(type, "child<vfio-pci>"))
+		return add_function(dom, id, args, problem);
+	return problem_set(problem, -ENOTSUP, "%.60s (%.*s) was plugged in while it ran", id,
+			   (int)strcspn(type + 6, ">"), type + 6);
+}
+
+static bool is_listed(void *list, const char *id)
+{
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+		const char *name = json_object_get_string(json_object_object_get(one, "name"));
+
+		if (name && !strcmp(name, id))
+			return true;
+	}
+	return false;
+}
+
+int vmm_old_plugged(virDomainPtr dom, struct vmm_args *args, struct problem *problem)
+{
+	struct json_object *list = NULL;
+	int ret = vmm_old_command(dom, "qom-list", at_path(PERIPHERAL), &list, problem);
+
+	if (!ret && !json_object_is_type(list, json_type_array))
+		ret = problem_set(problem, -EBADMSG, "qom-list: QEMU answers no list");
+	for (size_t i = 0; !ret && i < json_object_array_length(list); i++)
+		ret = add_device(dom, json_object_array_get_idx(list, i), args, problem);
+	if (!ret)
+		vmm_args_keep_devices(args, is_listed, list);
+	json_object_put(list);
+	return ret;
 }

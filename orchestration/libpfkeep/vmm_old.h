@@ -30,4 +30,10 @@ int vmm_old_go_on(virDomainPtr dom, unsigned int timeout_ms, struct problem *pro
 /* Under which number QEMU keeps what it was given for one of its sets. */
 int vmm_old_set_fd(virDomainPtr dom, int set, int *ret_fd, struct problem *problem);
 
+/*
+ * What was plugged in or out since the old QEMU's start, into its command line. -ENOTSUP
+ * names what isn't a PCI function of the host's: with the rest nobody knows.
+ */
+int vmm_old_plugged(virDomainPtr dom, struct vmm_args *args, struct problem *problem);
+
 #endif

@@ -122,6 +122,8 @@ static int read_args(struct update *u, struct problem *problem)
 		return text ? -errno : -ENOMEM;
 	len = fread(text, 1, CMDLINE_MAX, file);
 	ret = len == CMDLINE_MAX ? -EFBIG : vmm_args_read(text, len, &u->args, problem);
+	if (!ret)
+		ret = vmm_old_plugged(u->dom, &u->args, problem);
 	return ret ? problem_prefix(problem, ret, "%.60s", u->done->domain) : 0;
 }
 
