@@ -89,11 +89,13 @@ static int default_agent(struct core *core, virDomainPtr dom, bool wait,
 			 struct agent_link *ret_link, struct problem *problem)
 {
 	*ret_link = virt_agent(dom);
-	return wait ? virt_wait_agent(dom, core->config->agent_ms, problem) : 0;
+	return wait ? virt_wait_agent(dom, core->config->agent_ms,
+				      problem)
+		    : 0;
 }
 
-int core_agent_open(struct core *core, const struct record_pf *pf, bool wait,
-		    struct core_agent *ret_agent, struct problem *problem)
+static int open_agent(struct core *core, const struct record_pf *pf, bool wait, bool driver,
+		      struct core_agent *ret_agent, struct problem *problem)
 {
 	struct core_agent agent = { 0 };
 	int ret;
@@ -105,13 +107,25 @@ int core_agent_open(struct core *core, const struct record_pf *pf, bool wait,
 		ret = core->open_agent(core->agent_data, agent.dom, &agent.link, problem);
 	else
 		ret = default_agent(core, agent.dom, wait, &agent.link, problem);
-	if (!ret && wait)
+	if (!ret && driver)
 		ret = guest_wait_driver(&agent.link, core->config->driver_ms, problem);
 	if (ret)
 		core_agent_close(&agent);
 	else
 		*ret_agent = agent;
 	return ret;
+}
+
+int core_agent_open(struct core *core, const struct record_pf *pf, bool wait,
+		    struct core_agent *ret_agent, struct problem *problem)
+{
+	return open_agent(core, pf, wait, wait, ret_agent, problem);
+}
+
+int core_agent_wait(struct core *core, const struct record_pf *pf, struct core_agent *ret_agent,
+		    struct problem *problem)
+{
+	return open_agent(core, pf, true, false, ret_agent, problem);
 }
 
 void core_agent_close(struct core_agent *agent)
@@ -260,14 +274,16 @@ int core_take_vfs(struct core *core, const struct bdf *bdf, uint16_t vfs, struct
 	return ret ? ret : driver_keep_alive(core->root, bdf, true, problem);
 }
 
-int core_start_vm(struct core *core, const char *uuid, struct problem *problem)
+int core_start_vm(struct core *core, const char *uuid, const char *xml, bool apart,
+		  struct problem *problem)
 {
 	int ret;
 
 	ret = token_show(core->root, uuid, false, core->config->qemu_user, NULL, problem);
 	if (ret)
 		return ret;
-	ret = virt_start(core->conn, uuid, problem);
+	ret = xml || apart ? virt_start_as(core->conn, uuid, xml, apart, problem)
+			   : virt_start(core->conn, uuid, problem);
 	token_hide(core->root, uuid);
 	return ret;
 }

@@ -166,7 +166,7 @@ static int stage_start(void *work, struct problem *problem)
 {
 	struct adoption *a = work;
 
-	return core_start_vm(a->core, a->pf.uuid, problem);
+	return core_start_vm(a->core, a->pf.uuid, NULL, false, problem);
 }
 
 static int stage_create(void *work, struct problem *problem)

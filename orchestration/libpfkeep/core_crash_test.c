@@ -74,6 +74,9 @@ WRAP(int, fsync, (int fd), (fd))
 WRAP(int, renameat, (int a, const char *from, int b, const char *to), (a, from, b, to))
 WRAP(int, unlinkat, (int dir, const char *name, int flags), (dir, name, flags))
 WRAP(int, virDomainUndefine, (virDomainPtr dom), (dom))
+/* The test driver has no such thing, so that the PF VM is started once more, with its PF. */
+WRAP(int, virDomainAttachDeviceFlags, (virDomainPtr dom, const char *xml, unsigned int flags),
+     (dom, xml, flags))
 /* The schema is for core_test.c: reading it takes longer than all else. */
 WRAP(virDomainPtr, virDomainDefineXMLFlags,
      (virConnectPtr conn, const char *xml, unsigned int flags),
@@ -88,20 +91,40 @@ int __real_virDomainCreate(virDomainPtr dom);
 int __wrap_virDomainCreate(virDomainPtr dom);
 
 /* A PF VM knows nothing of before: its kernel clears VF_Enable when it finds the PF. */
+static void find_pf(void)
+{
+	bed.guest.num_vfs = 0;
+	fakeguest_forget(&bed.guest);
+	assert_int_equal(root_write(&bed.host.root, NUMVFS, "0"), 0);
+}
+
 int __wrap_virDomainCreate(virDomainPtr dom)
 {
 	int ret;
 
 	call_outside();
 	outside++;
-	if (is_pfvm(dom)) {
-		bed.guest.num_vfs = 0;
-		fakeguest_forget(&bed.guest);
-		assert_int_equal(root_write(&bed.host.root, NUMVFS, "0"), 0);
-	}
+	if (is_pfvm(dom))
+		find_pf();
 	ret = __real_virDomainCreate(dom);
 	outside--;
 	return ret;
+}
+
+virDomainPtr __real_virDomainCreateXML(virConnectPtr conn, const char *xml, unsigned int flags);
+virDomainPtr __wrap_virDomainCreateXML(virConnectPtr conn, const char *xml, unsigned int flags);
+
+virDomainPtr __wrap_virDomainCreateXML(virConnectPtr conn, const char *xml, unsigned int flags)
+{
+	virDomainPtr dom;
+
+	call_outside();
+	outside++;
+	if (strstr(xml, DOMAIN_ALIAS_PF))
+		find_pf();
+	dom = __real_virDomainCreateXML(conn, xml, flags);
+	outside--;
+	return dom;
 }
 
 int __real_virDomainDestroy(virDomainPtr dom);
@@ -486,9 +509,9 @@ int main(void)
 {
 #define T(op) ((struct CMUnitTest){ #op, crash_everywhere, NULL, NULL, (void *)&(op) })
 	const struct CMUnitTest tests[] = {
-		T(op_adopt),  T(op_release),   T(op_force),    T(op_set_vfs),
-		T(op_set_vf), T(op_assign),    T(op_unassign), T(op_give),
-		T(op_change), T(op_take_back), T(op_restart),  T(op_recover),
+		T(op_adopt),   T(op_release),  T(op_force),   T(op_set_vfs), T(op_set_vf),
+		T(op_assign),  T(op_unassign), T(op_give),    T(op_change),  T(op_take_back),
+		T(op_restart), T(op_recover),
 	};
 
 	return cmocka_run_group_tests(tests, allow_files, NULL);

@@ -84,3 +84,18 @@ void core_tell_ready(struct core *core, const struct bdf *pf, bool ready)
 	event = new_event(key, ready ? "pf-ready" : "pf-lost", "");
 	tell(core, event);
 }
+
+void core_tell_whole(struct core *core, const struct bdf *pf, const char *why)
+{
+	char key[BDF_TEXT + 3], text[BDF_TEXT];
+	struct json_object *event;
+
+	if (!core->tell)
+		return;
+	snprintf(key, sizeof(key), "pf/%s", bdf_format(pf, text));
+	pthread_mutex_lock(&core->books);
+	event = new_event(key, "pf-cold", "");
+	view_add(event, "why", json_object_new_string(why));
+	tell(core, event);
+	pthread_mutex_unlock(&core->books);
+}

@@ -12,9 +12,12 @@ struct core_agent {
 	struct agent_link link;
 };
 
-/* The agent of the PF's VM, waited for if wait. */
+/* The agent of the PF's VM; if wait, it and the PF's driver are waited for. */
 int core_agent_open(struct core *core, const struct record_pf *pf, bool wait,
 		    struct core_agent *ret_agent, struct problem *problem);
+/* The agent alone, of a VM that may have no PF yet. */
+int core_agent_wait(struct core *core, const struct record_pf *pf, struct core_agent *ret_agent,
+		    struct problem *problem);
 void core_agent_close(struct core_agent *agent);
 
 /* Into and out of the books, under their lock. */
@@ -30,8 +33,17 @@ int core_need_pf(const struct core *core, const struct bdf *bdf, struct record_p
 /* The record of a VF; an empty one if there is none. */
 int core_get_vf(const struct core *core, const struct bdf *pf, uint16_t index,
 		struct record_vf *ret_vf, struct problem *problem);
-/* With its token at hand while QEMU starts. */
-int core_start_vm(struct core *core, const char *uuid, struct problem *problem);
+/*
+ * With its token at hand while QEMU starts. xml: instead of its definition; apart: without
+ * its PF, -ENOENT if it has none.
+ */
+int core_start_vm(struct core *core, const char *uuid, const char *xml, bool apart,
+		  struct problem *problem);
+/* The VM, by xml if that isn't NULL, and all that it has to do for its VFs. */
+int core_run_pf(struct core *core, const struct record_pf *pf, const char *xml,
+		struct problem *problem);
+/* A VM that isn't there is started, and one that is there does what it has to for its VFs. */
+int core_settle_pf(struct core *core, const struct record_pf *pf, struct problem *problem);
 /* The VFs that the host has now are as many as expected, and with our driver. */
 int core_take_vfs(struct core *core, const struct bdf *bdf, uint16_t vfs, struct problem *problem);
 /* Take VM and VFs away and give the PF back, as far as there is anything. */
@@ -67,5 +79,7 @@ void core_free_unmet(struct core *core);
 /* With the books locked. */
 void core_tell_change(struct core *core, const struct state_change *change);
 void core_tell_ready(struct core *core, const struct bdf *pf, bool ready);
+/* A PF VM couldn't be given its PF while it ran. */
+void core_tell_whole(struct core *core, const struct bdf *pf, const char *why);
 
 #endif

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What pfkeep adds to a tenant's definition, and takes out again. What is right
+ * What pfkeep adds to a tenant's definition, and takes out again; and a PF VM without
+ * its PF. What is right
  * stays as it is: a hostdev that was taken out and put in again would move
  * inside the guest.
  */
 #include <errno.h>
 #include <libxml/parser.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "orchestration/libpfkeep/domain_priv.h"
@@ -412,5 +414,96 @@ int domain_edit_tenant(const char *xml, const struct domain_tenant *tenant, char
 	if (!ret && e.changed)
 		ret = dump(e.doc, ret_xml);
 	xmlFreeDoc(e.doc);
+	return ret;
+}
+
+/* As -global has it. */
+static int make_global(struct editor *e, xmlNodePtr property)
+{
+	xmlChar *name = xmlGetNoNsProp(property, X("name"));
+	xmlChar *value = xmlGetNoNsProp(property, X("value"));
+	const char *text = value ? S(value) : "";
+	char *global = NULL;
+	int ret;
+
+	if (attribute_is(property, "type", "bool", true))
+		text = !strcmp(text, "true") ? "on" : "off";
+	ret = name && asprintf(&global, "vfio-pci.%s=%s", S(name), text) >= 0 ? 0 : -ENOMEM;
+	if (!ret)
+		ret = set_argument(e, "-global", global, global);
+	free(global);
+	xmlFree(name);
+	xmlFree(value);
+	return ret;
+}
+
+/* One property, one element: that is how they are written. */
+static int make_globals(struct editor *e, const char *alias)
+{
+	xmlNodePtr overrides = qemu_child(e->domain, "override"), device;
+	int ret = 0;
+
+	while (!ret && (device = find_override(overrides, alias))) {
+		xmlNodePtr frontend = qemu_child(device, "frontend");
+		xmlNodePtr node = frontend ? frontend->children : NULL;
+
+		for (; node && !ret; node = node->next)
+			if (in_qemu(node, "property"))
+				ret = make_global(e, node);
+		drop(e, device);
+	}
+	if (overrides && !xmlFirstElementChild(overrides))
+		drop(e, overrides);
+	return ret;
+}
+
+static xmlNodePtr find_pf(struct editor *e)
+{
+	xmlNodePtr node = e->devices ? e->devices->children : NULL;
+
+	while (node && (!is(node, "hostdev") ||
+			!attribute_is(child(node, "alias"), "name", DOMAIN_ALIAS_PF, true)))
+		node = node->next;
+	return node;
+}
+
+static int dump_node(xmlDocPtr doc, xmlNodePtr node, char **ret_xml)
+{
+	xmlBufferPtr buffer = xmlBufferCreate();
+
+	*ret_xml = NULL;
+	if (buffer && xmlNodeDump(buffer, doc, node, 0, 0) >= 0)
+		*ret_xml = strdup(S(xmlBufferContent(buffer)));
+	xmlBufferFree(buffer);
+	return *ret_xml ? 0 : -ENOMEM;
+}
+
+int domain_pfvm_apart(const char *xml, char **ret_xml, char **ret_pf, struct problem *problem)
+{
+	struct editor e = { .problem = problem };
+	xmlNodePtr pf;
+	int ret;
+
+	*ret_xml = NULL;
+	*ret_pf = NULL;
+	ret = domain_parse_xml(xml, strlen(xml), &e.doc, problem);
+	if (ret)
+		return ret;
+	e.domain = xmlDocGetRootElement(e.doc);
+	e.devices = child(e.domain, "devices");
+	pf = find_pf(&e);
+	ret = pf ? dump_node(e.doc, pf, ret_pf)
+		 : problem_set(problem, -ENOENT, "the domain has no PF of pfkeep");
+	if (!ret) {
+		drop(&e, pf);
+		ret = make_globals(&e, DOMAIN_ALIAS_PF);
+	}
+	if (!ret)
+		ret = dump(e.doc, ret_xml);
+	xmlFreeDoc(e.doc);
+	if (ret) {
+		free(*ret_pf);
+		*ret_pf = NULL;
+	}
 	return ret;
 }

@@ -261,6 +261,43 @@ static void libvirt_takes_the_pf_vm(void **state)
 	assert_non_null(strstr(xml, "name=\"bus-reserve\" type=\"unsigned\" value=\"1\""));
 }
 
+/* What any vfio-pci of it then gets is what the PF alone was told. */
+static void a_pf_vm_is_taken_apart(void **state)
+{
+	const struct domain_pfvm vm = {
+		.type = "test",
+		.name = "pf-vm",
+		.uuid = UUID,
+		.memory_mib = 128,
+		.emulator = "/usr/bin/qemu-system-x86_64",
+		.image = "/i/root.qcow2",
+		.pf = { 0, 1, 0, 0 },
+		.token_file = "/run/t",
+		.spare_buses = 1,
+	};
+	CLEANUP(cleanup_free) char *xml = NULL, *apart = NULL, *pf = NULL, *no_pf = NULL;
+	struct problem problem;
+
+	assert_int_equal(domain_pfvm_xml(&vm, &xml), 0);
+	assert_int_equal(domain_pfvm_apart(xml, &apart, &pf, NULL), 0);
+	check_with_libvirt(apart);
+	assert_null(strstr(apart, "<hostdev"));
+	assert_null(strstr(apart, DOMAIN_ALIAS_PF));
+	assert_non_null(strstr(apart, "name=\"bus-reserve\" type=\"unsigned\" value=\"1\""));
+	assert_non_null(strstr(apart, "value=\"-global\""));
+	assert_non_null(strstr(apart, "value=\"vfio-pci.sriov=on\""));
+	assert_non_null(strstr(apart, "value=\"vfio-pci.vf-token-secret=" DOMAIN_TOKEN "\""));
+	assert_non_null(strstr(apart, "value=\"secret,id=" DOMAIN_TOKEN ",file=/run/t\""));
+	assert_memory_equal(pf, "<hostdev ", strlen("<hostdev "));
+	assert_non_null(strstr(pf, "<alias name=\"" DOMAIN_ALIAS_PF "\"/>"));
+	assert_non_null(strstr(pf, "type=\"pci\" domain=\"0x0000\" bus=\"0x01\""));
+	free(pf);
+	pf = NULL;
+	assert_int_equal(domain_pfvm_apart(apart, &no_pf, &pf, &problem), -ENOENT);
+	assert_null(no_pf);
+	assert_null(pf);
+}
+
 static void libvirt_takes_a_pf_vm_that_boots_by_its_kernel(void **state)
 {
 	const struct domain_pfvm vm = {
@@ -451,6 +488,7 @@ int main(void)
 		cmocka_unit_test(bulk_is_refused),
 		cmocka_unit_test(other_encodings_dont_get_round_the_rules),
 		cmocka_unit_test(libvirt_takes_the_pf_vm),
+		cmocka_unit_test(a_pf_vm_is_taken_apart),
 		cmocka_unit_test(libvirt_takes_a_pf_vm_that_boots_by_its_kernel),
 		cmocka_unit_test(a_vf_becomes_a_hostdev),
 		cmocka_unit_test(a_tenant_s_definition_gets_what_its_vfs_need_and_loses_it_again),

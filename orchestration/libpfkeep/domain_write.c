@@ -8,7 +8,6 @@
 
 #include "pfkeep/domain.h"
 
-#define ALIAS_PF   "ua-pfkeep-pf"
 #define ALIAS_PORT "ua-pfkeep-port"
 
 #define X(x) ((const xmlChar *)(x))
@@ -206,7 +205,7 @@ static void add_pf(struct writer *w, xmlNodePtr devices, const struct domain_pfv
 	attributes(w, node, "type", "pci", "index", "1", "model", "pcie-root-port", NULL);
 	add_alias(w, node, ALIAS_PORT);
 	node = element(w, devices, "hostdev", NULL);
-	fill_hostdev(w, node, &vm->pf, ALIAS_PF);
+	fill_hostdev(w, node, &vm->pf, DOMAIN_ALIAS_PF);
 	attributes(w, element(w, node, "address", NULL), "type", "pci", "domain", "0x0000", "bus",
 		   "0x01", "slot", "0x00", "function", "0x0", NULL);
 }
@@ -256,8 +255,8 @@ static void add_overrides(struct writer *w, xmlNodePtr domain, const struct doma
 	snprintf(buses, sizeof(buses), "%u", vm->spare_buses);
 	if (vm->spare_buses)
 		override(w, overrides, ns, ALIAS_PORT, "bus-reserve", "unsigned", buses);
-	override(w, overrides, ns, ALIAS_PF, "sriov", "bool", "true");
-	override(w, overrides, ns, ALIAS_PF, "vf-token-secret", "string", DOMAIN_TOKEN);
+	override(w, overrides, ns, DOMAIN_ALIAS_PF, "sriov", "bool", "true");
+	override(w, overrides, ns, DOMAIN_ALIAS_PF, "vf-token-secret", "string", DOMAIN_TOKEN);
 }
 
 int domain_pfvm_xml(const struct domain_pfvm *vm, char **ret_xml)

@@ -11,7 +11,7 @@
 
 #define PF_DIR		"/sys/bus/pci/devices/" GUEST_PF
 #define EXEC_MS		10000
-#define DRIVER_PAUSE_MS 20
+#define DRIVER_PAUSE_MS 100
 
 static int read_count(const struct agent_link *link, const char *path, uint16_t *ret_count,
 		      struct problem *problem)

@@ -27,6 +27,8 @@ static const struct {
 	{ VIR_ERR_NO_SUPPORT, -ENOTSUP },
 };
 
+#define AGENT_COMMAND_FAILED 113 /* VIR_ERR_AGENT_COMMAND_FAILED, of a newer libvirt than ours */
+
 #define SAID_MAX  200
 #define SAID_HEAD 60
 
@@ -171,6 +173,20 @@ bool virt_is_running(virConnectPtr conn, const char *uuid)
 	return !virt_find(conn, uuid, &dom, NULL) && virDomainIsActive(dom) == 1;
 }
 
+bool virt_has_function(virDomainPtr dom, const struct bdf *bdf)
+{
+	CLEANUP(cleanup_free) char *xml = virDomainGetXMLDesc(dom, 0);
+	struct domain_info info;
+	bool has = false;
+
+	if (!xml || domain_parse(xml, strlen(xml), &info, NULL))
+		return false;
+	for (size_t i = 0; i < info.n_hostdevs; i++)
+		has |= bdf_equal(&info.hostdevs[i].bdf, bdf);
+	domain_release(&info);
+	return has;
+}
+
 int virt_definition(virDomainPtr dom, char **ret_xml, struct problem *problem)
 {
 	*ret_xml = virDomainGetXMLDesc(dom, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
@@ -237,13 +253,65 @@ int virt_detach(virDomainPtr dom, const char *device, struct problem *problem)
 		       : 0;
 }
 
+int virt_start_as(virConnectPtr conn, const char *uuid, const char *xml, bool apart,
+		  struct problem *problem)
+{
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+	CLEANUP(virt_free) virDomainPtr started = NULL;
+	CLEANUP(cleanup_free) char *defined = NULL;
+	CLEANUP(cleanup_free) char *without = NULL;
+	CLEANUP(cleanup_free) char *pf = NULL;
+	int ret;
+
+	ret = virt_find(conn, uuid, &dom, problem);
+	if (!ret && !xml)
+		ret = virt_definition(dom, &defined, problem);
+	if (!xml)
+		xml = defined;
+	if (!ret && apart)
+		ret = domain_pfvm_apart(xml, &without, &pf, problem);
+	if (ret)
+		return ret;
+	/* As if it were transient; libvirt goes back to the definition when it ends. */
+	started = virDomainCreateXML(conn, apart ? without : xml, 0);
+	return started ? 0 : failed_on(problem, dom);
+}
+
+int virt_plug_pf(virDomainPtr dom, struct problem *problem)
+{
+	CLEANUP(cleanup_free) char *xml = NULL;
+	CLEANUP(cleanup_free) char *without = NULL;
+	CLEANUP(cleanup_free) char *pf = NULL;
+	int ret = virt_definition(dom, &xml, problem);
+
+	if (!ret)
+		ret = domain_pfvm_apart(xml, &without, &pf, problem);
+	return ret ? ret : virt_attach(dom, pf, problem);
+}
+
+/* The agent has answered, with an error: a code since libvirt 11.2, a text of all of them. */
+static bool agent_refused(void)
+{
+	const virError *error = virGetLastError();
+
+	return error &&
+	       (error->code == AGENT_COMMAND_FAILED ||
+		(error->message && strstr(error->message, "unable to execute QEMU agent command")));
+}
+
 static int agent_command(void *data, const char *request, unsigned int timeout_s, char **ret_reply,
 			 struct problem *problem)
 {
 	virDomainPtr dom = data;
+	bool refused;
+	int ret;
 
 	*ret_reply = virDomainQemuAgentCommand(dom, request, (int)timeout_s, 0);
-	return *ret_reply ? 0 : failed_on(problem, dom);
+	if (*ret_reply)
+		return 0;
+	refused = agent_refused();
+	ret = failed_on(problem, dom);
+	return refused ? -EREMOTEIO : ret;
 }
 
 struct agent_link virt_agent(virDomainPtr dom)

@@ -33,6 +33,7 @@
 #define DOMAIN_CMDLINE	 2048 /* of the PF VM's kernel; image.c takes less */
 /* User aliases of the hostdevs that pfkeep puts in; followed by the request's number. */
 #define DOMAIN_ALIAS_VF "ua-pfkeep-vf"
+#define DOMAIN_ALIAS_PF "ua-pfkeep-pf"
 /* ID of the QEMU object that holds a domain's token. */
 #define DOMAIN_TOKEN "pfkeep-token"
 /* Of -machine: what is no guest RAM can be taken over by another QEMU, too. */
@@ -108,5 +109,12 @@ struct domain_pfvm {
 };
 
 int domain_pfvm_xml(const struct domain_pfvm *vm, char **ret_xml);
+
+/*
+ * The same VM without its PF, which it is to be given while it runs, and the PF's <hostdev>.
+ * What only the PF was told by <qemu:override>, which doesn't reach what comes later, any
+ * vfio-pci of this QEMU then is. -ENOENT if there is no PF of pfkeep in it.
+ */
+int domain_pfvm_apart(const char *xml, char **ret_xml, char **ret_pf, struct problem *problem);
 
 #endif

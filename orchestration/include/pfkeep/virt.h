@@ -18,6 +18,16 @@ int virt_find(virConnectPtr conn, const char *name_or_uuid, virDomainPtr *ret_do
 void virt_free(virDomainPtr *dom);
 int virt_define(virConnectPtr conn, const char *xml, struct problem *problem);
 int virt_start(virConnectPtr conn, const char *uuid, struct problem *problem);
+/*
+ * A PF VM by this XML instead of its definition (NULL: by that), which stays; or, if apart,
+ * without its PF: -ENOENT if it has none.
+ */
+int virt_start_as(virConnectPtr conn, const char *uuid, const char *xml, bool apart,
+		  struct problem *problem);
+/* The PF of its definition, for one that was started so. */
+int virt_plug_pf(virDomainPtr dom, struct problem *problem);
+/* The running domain has the function, by whatever hand. */
+bool virt_has_function(virDomainPtr dom, const struct bdf *bdf);
 int virt_stop(virConnectPtr conn, const char *uuid, struct problem *problem);
 /* Whatever is left of it: stop it if it runs, take its definition away. */
 int virt_remove(virConnectPtr conn, const char *uuid, struct problem *problem);

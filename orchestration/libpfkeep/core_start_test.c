@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* How a PF VM is started: with its PF, or given it when it is up. */
+#include "orchestration/testing/cmocka.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "orchestration/testing/bed.h"
+#include "pfkeep/cleanup.h"
+#include "pfkeep/core.h"
+#include "pfkeep/virt.h"
+
+static void check_serves(uint16_t vfs)
+{
+	struct pci_pf now;
+
+	assert_int_equal(pci_read_pf(&bed.host.root, &bed_pf, &now, NULL), 0);
+	assert_int_equal(now.n_vfs, vfs);
+	pci_pf_release(&now);
+	assert_true(owner_is_ready(bed.core.owners, &bed_pf));
+	assert_string_equal(bed.guest.ip, "link set dev ens2 up");
+}
+
+static bool can_plug;
+static char plugged[1024]; /* the XML of what was */
+
+int __real_virDomainAttachDeviceFlags(virDomainPtr dom, const char *xml, unsigned int flags);
+int __wrap_virDomainAttachDeviceFlags(virDomainPtr dom, const char *xml, unsigned int flags);
+
+/* libvirt's test driver plugs nothing in. */
+int __wrap_virDomainAttachDeviceFlags(virDomainPtr dom, const char *xml, unsigned int flags)
+{
+	if (!can_plug)
+		return __real_virDomainAttachDeviceFlags(dom, xml, flags);
+	assert_int_equal(flags, VIR_DOMAIN_AFFECT_LIVE);
+	snprintf(plugged, sizeof(plugged), "%s", xml);
+	fakeguest_forget(&bed.guest);
+	return 0;
+}
+
+static char said[256]; /* the last of the events that a test looks for */
+
+static void hear(void *data, struct json_object *event)
+{
+	const char *name = json_object_get_string(json_object_object_get(event, "event"));
+
+	if (!strcmp(name, "pf-cold"))
+		snprintf(said, sizeof(said), "%s",
+			 json_object_get_string(json_object_object_get(event, "why")));
+	json_object_put(event);
+}
+
+static bool has_pf(unsigned int flags)
+{
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+	CLEANUP(cleanup_free) char *xml = NULL;
+
+	assert_int_equal(virt_find(bed.core.conn, BED_VM, &dom, NULL), 0);
+	assert_int_equal(virDomainIsPersistent(dom), 1);
+	xml = virDomainGetXMLDesc(dom, flags);
+	return strstr(xml, DOMAIN_ALIAS_PF) != NULL;
+}
+
+static int no_agent(void *data, virDomainPtr dom, struct agent_link *ret_link, struct problem *p)
+{
+	return problem_set(p, -ETIMEDOUT, "its guest agent didn't answer");
+}
+
+static void a_pf_vm_is_given_a_pf_with_vfs_when_it_is_up(void **state)
+{
+	struct vfconf conf = { 0 };
+
+	can_plug = true;
+	plugged[0] = '\0';
+	bed_must_adopt(3);
+	assert_string_equal(plugged, "");
+	assert_true(has_pf(0));
+	assert_int_equal(vfconf_set(&conf, "vlan", "7", NULL), 0);
+	assert_int_equal(core_set_vf(&bed.core, &bed_pf, 1, &conf, NULL), 0);
+	assert_int_equal(core_restart_pf(&bed.core, &bed_pf, &bed.problem), 0);
+	check_serves(3);
+	assert_int_equal(bed.guest.confs[1].vlan, 7);
+	assert_non_null(strstr(plugged, DOMAIN_ALIAS_PF));
+	assert_false(has_pf(0));
+	assert_true(has_pf(VIR_DOMAIN_XML_INACTIVE));
+	bed_stop(BED_VM);
+	assert_true(has_pf(0));
+	/* Without an agent it gets none. */
+	plugged[0] = '\0';
+	bed.core.open_agent = no_agent;
+	assert_int_equal(core_start_pf(&bed.core, &bed_pf, &bed.problem), -ETIMEDOUT);
+	assert_string_equal(plugged, "");
+	assert_int_equal(core_release(&bed.core, &bed_pf, true, NULL), 0);
+}
+
+static void a_pf_vm_that_cant_be_given_its_pf_starts_with_it(void **state)
+{
+	can_plug = false;
+	said[0] = '\0';
+	bed_must_adopt(3);
+	bed.core.tell = hear;
+	assert_int_equal(core_restart_pf(&bed.core, &bed_pf, &bed.problem), 0);
+	check_serves(3);
+	assert_true(has_pf(0));
+	assert_non_null(strstr(said, BED_VM ": "));
+	/* It takes it, but no driver there does. */
+	can_plug = true;
+	said[0] = '\0';
+	bed.guest.driver_after = 1;
+	assert_int_equal(core_restart_pf(&bed.core, &bed_pf, &bed.problem), 0);
+	check_serves(3);
+	assert_true(has_pf(0));
+	assert_non_null(strstr(said, "no driver of the PF VM has taken the PF"));
+	can_plug = false;
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, bed_setup, bed_teardown)
+	const struct CMUnitTest tests[] = {
+		T(a_pf_vm_is_given_a_pf_with_vfs_when_it_is_up),
+		T(a_pf_vm_that_cant_be_given_its_pf_starts_with_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
