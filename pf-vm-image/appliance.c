@@ -56,10 +56,20 @@ static int choose_backend(struct problem *p)
 	return ret;
 }
 
+/*
+ * What else QEMU writes for the appliance goes to $TMPDIR: where that is full, the
+ * write fails in the appliance. QEMU's default is to stop it until there is room.
+ */
+static void fail_on_full_disk(guestfs_h *g)
+{
+	guestfs_config(g, "-global", "scsi-hd.werror=report");
+}
+
 static void set_up(guestfs_h *g, struct progress *pg, const char *tmpdir, const char *log)
 {
 	guestfs_set_error_handler(g, NULL, NULL);
 	guestfs_set_memsize(g, MEMORY_MIB);
+	fail_on_full_disk(g);
 	guestfs_set_smp(g, sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 2 : 1);
 	if (tmpdir)
 		guestfs_set_tmpdir(g, tmpdir);

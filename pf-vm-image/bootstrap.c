@@ -113,7 +113,7 @@ static int add_sources(struct args *a, const struct bootstrap *b, struct problem
 int bootstrap_run(const struct bootstrap *b, struct problem *p)
 {
 	struct args a = { .n = 0 };
-	struct run_how how = { .log = b->log };
+	struct run_how how = { .log = b->log, .fills = { b->kernel_dir, b->tmp_dir } };
 	int ret;
 
 	add(&a, "mmdebstrap");

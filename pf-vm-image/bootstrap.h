@@ -14,6 +14,7 @@ struct bootstrap {
 	const char *const *firmware; /* packages, NULL-terminated; may be NULL */
 	bool want_kernel;	     /* Debian's, as a package in kernel_dir */
 	const char *kernel_dir;
+	const char *tmp_dir; /* where mmdebstrap makes the root */
 	const char *tar;
 	const char *log;
 };

@@ -20,8 +20,10 @@
 #include "pf-vm-image/recipe.h"
 #include "pf-vm-image/run.h"
 
-#define SPACE_NEEDED (1536ULL << 20)
-#define NAMES_MAX    64
+#define SPACE_NEEDED (2048ULL << 20)
+/* The root as mmdebstrap makes it, with the packages that it is made of. */
+#define TMP_NEEDED (640ULL << 20)
+#define NAMES_MAX  64
 
 struct build {
 	const struct build_options *o;
@@ -89,6 +91,14 @@ static int read_stanza(struct build *b, struct problem *p)
 	return ret;
 }
 
+/* As mmdebstrap chooses. */
+static const char *tmp_dir(void)
+{
+	const char *dir = getenv("TMPDIR");
+
+	return dir && *dir ? dir : "/tmp";
+}
+
 static int stage_packages(struct build *b, struct problem *p)
 {
 	struct bootstrap boot = {
@@ -96,6 +106,7 @@ static int stage_packages(struct build *b, struct problem *p)
 		.firmware = b->o->firmware,
 		.want_kernel = !b->o->kernel_deb,
 		.kernel_dir = b->kernel_dir,
+		.tmp_dir = tmp_dir(),
 		.tar = b->root_tar,
 		.log = b->scratch.log,
 	};
@@ -259,6 +270,8 @@ static int prepare(struct build *b, struct problem *p)
 {
 	int ret = scratch_check_output(b->o->output, p);
 
+	if (!ret)
+		ret = scratch_check_space(tmp_dir(), TMP_NEEDED, p);
 	if (!ret)
 		ret = scratch_open(b->o->output, SPACE_NEEDED, &b->scratch, p);
 	if (ret)

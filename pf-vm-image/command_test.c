@@ -88,6 +88,37 @@ static void the_cause_that_a_program_names_goes_before_its_last_line(void **stat
 	unlink(log);
 }
 
+/* A full disk has no room for the log, and what fails of it ends with a line of its own. */
+static void a_full_disk_is_named_whatever_was_said_after(void **state)
+{
+	const char *const argv[] = { "/bin/sh", "-c",
+				     "echo 'tar: -: Cannot write: No space left on device' >&2; "
+				     "echo 'E: tar failed' >&2; exit 1",
+				     NULL };
+	struct run_how how = { .log = "/dev/full" };
+	struct problem p = { .text = "" };
+
+	assert_int_equal(run_program(argv, &how, &p), -EIO);
+	assert_string_equal(p.text, "/bin/sh: failed with 1: tar: -: Cannot write: No space left "
+				    "on device");
+}
+
+static void all_that_a_program_said_is_in_the_log(void **state)
+{
+	const char *const argv[] = { "/bin/sh", "-c", "echo one; echo two >&2", NULL };
+	char log[] = "/tmp/command_test.XXXXXX", text[32] = "";
+	struct run_how how = { .log = log };
+	struct problem p = { .text = "" };
+	int fd = mkstemp(log);
+
+	assert_int_equal(run_program(argv, &how, &p), 0);
+	assert_int_equal(run_program(argv, &how, &p), 0);
+	assert_int_equal(read(fd, text, sizeof(text) - 1), 16);
+	assert_string_equal(text, "one\ntwo\none\ntwo\n");
+	close(fd);
+	unlink(log);
+}
+
 static void output_is_collected_and_cut_to_fit(void **state)
 {
 	const char *const argv[] = { "/bin/sh", "-c", "printf 'abc'; yes | head -n 100000", NULL };
@@ -136,6 +167,8 @@ int main(void)
 		cmocka_unit_test(one_operand_is_neither_none_nor_two),
 		cmocka_unit_test(a_program_that_fails_has_the_last_word),
 		cmocka_unit_test(the_cause_that_a_program_names_goes_before_its_last_line),
+		cmocka_unit_test(a_full_disk_is_named_whatever_was_said_after),
+		cmocka_unit_test(all_that_a_program_said_is_in_the_log),
 		cmocka_unit_test(output_is_collected_and_cut_to_fit),
 		cmocka_unit_test(a_missing_program_is_named),
 		cmocka_unit_test(a_signal_ends_the_running_program),

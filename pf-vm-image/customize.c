@@ -14,7 +14,7 @@
 #include "pf-vm-image/run.h"
 #include "pf-vm-image/vendor.h"
 
-#define SPACE_NEEDED (512ULL << 20)
+#define SPACE_NEEDED (1280ULL << 20)
 #define DEBS_MAX     32
 
 struct customize {

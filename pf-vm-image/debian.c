@@ -48,7 +48,7 @@ int debian_download(const char *package, const char *dir, const char *log, char 
 		    struct problem *p)
 {
 	const char *const argv[] = { "apt-get", "download", package, NULL };
-	struct run_how how = { .log = log, .dir = dir };
+	struct run_how how = { .log = log, .dir = dir, .fills = { dir } };
 	char pattern[PATH_MAX + 256];
 	glob_t g = { 0 };
 	int ret = run_program(argv, &how, p);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* pf-image: builds, customises, inspects and verifies the PF VM's image. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pf-vm-image/command.h"
@@ -56,6 +57,8 @@ int main(int argc, char **argv)
 		usage(stdout);
 		return EXIT_DONE;
 	}
+	/* What other programs say is read here, too. */
+	setenv("LC_ALL", "C.UTF-8", 1);
 	run_signals();
 	return run_command(argc - 1, argv + 1);
 }

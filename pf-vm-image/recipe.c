@@ -47,6 +47,7 @@ const char *const recipe_excluded[] = {
 	"/usr/lib/udev/hwdb.d/*",
 	"/usr/lib/*/gconv/*",
 	"/usr/lib/*/libmvec.so*",
+	"/usr/lib/systemd/systemd-logind*",
 	"/usr/lib/systemd/systemd-networkd*",
 	NULL,
 };

@@ -11,9 +11,10 @@
 #include "pf-vm-image/root.h"
 #include "pf-vm-image/run.h"
 
-#define SCRATCH_BYTES (2LL << 30)
-#define WORK_DISK     "/dev/sda"
-#define OLD_DISK      "/dev/sdb"
+/* What an image and a vendor's additions need, several times over. */
+#define WORK_BYTES (1LL << 30)
+#define WORK_DISK  "/dev/sda"
+#define OLD_DISK   "/dev/sdb"
 
 /* A squashfs superblock: magic, number of inodes, then when it was made. */
 #define SQUASHFS_MAGIC	     0x73717368u
@@ -53,10 +54,29 @@ static int list_root(guestfs_h *g, const char *tmpdir, struct tree_want *wants, 
 	return ret;
 }
 
-static int add_disks(guestfs_h *g, const struct root_job *job, struct problem *p)
+/*
+ * With all of its room taken now: on a host disk that fills up, QEMU would stop the
+ * appliance at a write until there is room again, and libguestfs wait for it for ever.
+ */
+static int make_work_disk(const struct root_job *job, char ret_path[PATH_MAX], struct problem *p)
 {
-	if (guestfs_add_drive_scratch(g, SCRATCH_BYTES, -1))
-		return edit_failed(g, "libguestfs: scratch disk", p);
+	int fd, err;
+
+	if (scratch_path(job->scratch->dir, "work.img", ret_path))
+		return problem_set(p, -ENAMETOOLONG, "%s: the name is too long", job->scratch->dir);
+	fd = open(ret_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return problem_set(p, -errno, "%s: %m", ret_path);
+	err = posix_fallocate(fd, 0, WORK_BYTES);
+	close(fd);
+	return err ? problem_set(p, -err, "%s: %s", ret_path, strerror(err)) : 0;
+}
+
+static int add_disks(guestfs_h *g, const struct root_job *job, const char *work, struct problem *p)
+{
+	if (guestfs_add_drive_opts(g, work, GUESTFS_ADD_DRIVE_OPTS_FORMAT, "raw",
+				   GUESTFS_ADD_DRIVE_OPTS_CACHEMODE, "unsafe", -1))
+		return edit_failed(g, work, p);
 	if (job->disk && guestfs_add_drive_opts(g, job->disk, GUESTFS_ADD_DRIVE_OPTS_READONLY, 1,
 						GUESTFS_ADD_DRIVE_OPTS_FORMAT, "qcow2", -1))
 		return edit_failed(g, job->disk, p);
@@ -120,6 +140,7 @@ int root_make(const struct root_job *job, const char *squashfs, struct tree *ret
 	      struct problem *p)
 {
 	struct tree t = { 0 };
+	char work[PATH_MAX];
 	guestfs_h *g;
 	int ret, closed;
 
@@ -127,10 +148,11 @@ int root_make(const struct root_job *job, const char *squashfs, struct tree *ret
 	ret = appliance_open(job->progress, job->scratch->dir, job->scratch->log, &g, p);
 	if (ret)
 		return ret;
-	ret = add_disks(g, job, p) ?: appliance_launch(g, p);
+	ret = make_work_disk(job, work, p) ?: add_disks(g, job, work, p) ?: appliance_launch(g, p);
 	if (!ret)
 		ret = fill_and_pack(g, job, squashfs, &t, p);
 	closed = appliance_close(g, p);
+	unlink(work);
 	ret = ret ?: closed;
 	if (!ret && run_interrupted())
 		ret = problem_set(p, -EINTR, "interrupted");

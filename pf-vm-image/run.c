@@ -6,12 +6,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "pf-vm-image/run.h"
+
+/* With less than this nothing that is run here gets on. */
+#define ROOM_MIN (1u << 20)
+#define LOOK_MS	 1000
 
 static volatile sig_atomic_t interrupted;
 static void (*volatile on_signal)(void *data);
@@ -87,58 +94,96 @@ static int collect(int fd, char *out, size_t size)
 	}
 }
 
-static int wait_for(pid_t pid, int *ret_status)
+static bool is_full(const char *program, const char *const dirs[RUN_DIRS], struct problem *p)
 {
-	bool told = false;
+	struct statvfs fs;
 
-	while (waitpid(pid, ret_status, 0) < 0) {
-		if (errno != EINTR)
-			return -errno;
-		if (interrupted && !told) {
-			/* A group of its own, so that what it started ends too. */
-			kill(-pid, SIGTERM);
-			told = true;
-		}
+	for (int i = 0; i < RUN_DIRS && dirs[i]; i++) {
+		if (statvfs(dirs[i], &fs) || !fs.f_blocks || fs.f_bavail > ROOM_MIN / fs.f_frsize)
+			continue;
+		problem_set(p, -ENOSPC, "%s: %s: %s", program, dirs[i], strerror(ENOSPC));
+		return true;
 	}
-	return interrupted ? -EINTR : 0;
+	return false;
 }
 
-/* The first line that says "E: ", as apt and mmdebstrap name a cause, else the last one. */
-static void last_words(const char *log, off_t start, char *text, size_t size)
+/* There is no event for a disk that fills up: it is looked at. */
+static int wait_for(pid_t pid, const char *program, const struct run_how *how, int *ret_status,
+		    struct problem *p)
+{
+	struct pollfd end = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+	bool told = false, full = false;
+	int ret;
+
+	while ((ret = waitpid(pid, ret_status, WNOHANG)) == 0) {
+		poll(&end, 1, LOOK_MS);
+		full = full || is_full(program, how->fills, p);
+		if (told || (!full && !interrupted))
+			continue;
+		/* A group of its own, so that what it started ends too. */
+		kill(-pid, SIGTERM);
+		told = true;
+	}
+	ret = ret < 0 ? -errno : 0;
+	if (end.fd >= 0)
+		close(end.fd);
+	if (interrupted)
+		return -EINTR;
+	return full ? -ENOSPC : ret;
+}
+
+/*
+ * What it said of why it failed: that no space is left, which is the cause of
+ * whatever else is said, else the first line with "E: ", as apt and mmdebstrap
+ * name a cause, else the last one.
+ */
+static void last_words(int said, char *text, size_t size)
 {
 	char *line = NULL;
+	bool named = false, full = false;
 	size_t room = 0;
-	FILE *f = fopen(log, "re");
+	FILE *f = fdopen(fcntl(said, F_DUPFD_CLOEXEC, 0), "r");
 
 	text[0] = '\0';
-	if (!f || fseeko(f, start, SEEK_SET))
-		goto out;
-	while (strncmp(text, "E: ", 3) && getline(&line, &room, f) >= 0) {
+	if (!f)
+		return;
+	rewind(f);
+	while (!full && getline(&line, &room, f) >= 0) {
 		line[strcspn(line, "\r\n")] = '\0';
-		if (line[strspn(line, " \t")])
+		full = strstr(line, strerror(ENOSPC));
+		if (full || (!named && line[strspn(line, " \t")]))
 			snprintf(text, size, "%s", line);
+		named |= !strncmp(line, "E: ", 3);
 	}
-out:
 	free(line);
-	if (f)
-		fclose(f);
+	fclose(f);
 }
 
-static int verdict(const char *const argv[], const char *log, off_t start, int status,
-		   struct problem *p)
+/* As far as there is room for it. */
+static void keep(int said, int log)
+{
+	char buf[4096];
+	ssize_t n;
+
+	for (off_t at = 0; (n = pread(said, buf, sizeof(buf), at)) > 0; at += n)
+		if (write(log, buf, n) != n)
+			break;
+}
+
+static int verdict(const char *const argv[], int said, int status, struct problem *p)
 {
 	char words[256];
 
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
 		return 0;
-	last_words(log, start, words, sizeof(words));
+	last_words(said, words, sizeof(words));
 	if (WIFSIGNALED(status))
 		return problem_set(p, -EIO, "%s: ended by signal %d: %s", argv[0], WTERMSIG(status),
 				   words);
 	return problem_set(p, -EIO, "%s: failed with %d: %s", argv[0], WEXITSTATUS(status), words);
 }
 
-static int start(const char *const argv[], const struct run_how *how, int log, pid_t *ret_pid,
+static int start(const char *const argv[], const struct run_how *how, int said, pid_t *ret_pid,
 		 int *ret_out)
 {
 	int fds[2] = { -1, -1 };
@@ -148,7 +193,7 @@ static int start(const char *const argv[], const struct run_how *how, int log, p
 		return -errno;
 	pid = fork();
 	if (pid == 0)
-		become(argv, how, how->out ? fds[1] : log, log);
+		become(argv, how, how->out ? fds[1] : said, said);
 	if (how->out)
 		close(fds[1]);
 	if (pid < 0 && how->out)
@@ -162,27 +207,41 @@ static int start(const char *const argv[], const struct run_how *how, int log, p
 	return 0;
 }
 
-int run_program(const char *const argv[], const struct run_how *how, struct problem *p)
+static int run(const char *const argv[], const struct run_how *how, int said, struct problem *p)
 {
-	const char *path = how->log ?: "/dev/null";
-	int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644), out = -1, status = 0,
-	    ret;
+	int out = -1, status = 0, ret = interrupted ? -EINTR : 0;
 	pid_t pid = -1;
-	off_t begin;
 
-	if (log < 0)
-		return problem_set(p, -errno, "%s: %m", path);
-	begin = lseek(log, 0, SEEK_END);
-	ret = interrupted ? -EINTR : start(argv, how, log, &pid, &out);
-	close(log);
+	ret = ret ?: start(argv, how, said, &pid, &out);
 	if (ret)
 		return problem_set(p, ret, "%s: %s", argv[0], strerror(-ret));
 	if (how->out) {
 		collect(out, how->out, how->size);
 		close(out);
 	}
-	ret = wait_for(pid, &status);
+	ret = wait_for(pid, argv[0], how, &status, p);
 	if (ret)
-		return problem_set(p, ret, "%s: interrupted", argv[0]);
-	return verdict(argv, path, begin, status, p);
+		return problem_set(p, ret, "%s: %s", argv[0],
+				   ret == -EINTR ? "interrupted" : strerror(-ret));
+	return verdict(argv, said, status, p);
+}
+
+int run_program(const char *const argv[], const struct run_how *how, struct problem *p)
+{
+	const char *path = how->log ?: "/dev/null";
+	int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644), said, ret;
+
+	if (log < 0)
+		return problem_set(p, -errno, "%s: %m", path);
+	/* Not straight to the log: the disk that it is on may be what is full. */
+	said = memfd_create("messages", MFD_CLOEXEC);
+	if (said < 0) {
+		ret = problem_set(p, -errno, "%s: %m", argv[0]);
+	} else {
+		ret = run(argv, how, said, p);
+		keep(said, log);
+		close(said);
+	}
+	close(log);
+	return ret;
 }

@@ -36,7 +36,7 @@ int scratch_remove_tree(const char *path)
 	return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
-static int check_space(const char *dir, uint64_t need, struct problem *p)
+int scratch_check_space(const char *dir, uint64_t need, struct problem *p)
 {
 	struct statvfs fs;
 	uint64_t have;
@@ -75,7 +75,7 @@ int scratch_open(const char *output, uint64_t need, struct scratch *ret_scratch,
 	if (snprintf(parent, sizeof(parent), "%s", output) >= (int)sizeof(parent) ||
 	    scratch_path(dirname(parent), ".pf-image.XXXXXX", s.dir))
 		return problem_set(p, -ENAMETOOLONG, "%s: the name is too long", output);
-	if (check_space(parent_of(output, parent), need, p))
+	if (scratch_check_space(parent_of(output, parent), need, p))
 		return -ENOSPC;
 	if (!mkdtemp(s.dir))
 		return problem_set(p, -errno, "%s: %m", parent_of(output, parent));

@@ -22,6 +22,9 @@ struct scratch {
 int scratch_open(const char *output, uint64_t need, struct scratch *ret_scratch, struct problem *p);
 void scratch_close(struct scratch *s);
 
+/* -ENOSPC unless that many bytes are free where dir is. */
+int scratch_check_space(const char *dir, uint64_t need, struct problem *p);
+
 /* DIR/NAME in a buffer of PATH_MAX; -ENAMETOOLONG if it doesn't fit. */
 int scratch_path(const char *dir, const char *name, char ret_path[PATH_MAX]);
 

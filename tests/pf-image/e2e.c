@@ -6,13 +6,17 @@
 #include <stddef.h>
 #include <dirent.h>
 #include <errno.h>
+#include <grp.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <poll.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,9 +29,13 @@
 #define ARGS_MAX 24
 /* What the tests' death leaves over has to end its own children, an appliance too. */
 #define END_S 30
+/* What hangs is a failure, of one test. */
+#define RUN_LIMIT_MS 900000
 
 char e2e_dir[PATH_MAX];
 char e2e_output[1 << 20];
+
+static struct e2e_user as;
 
 static const char *pf_image(void)
 {
@@ -129,6 +137,8 @@ static _Noreturn void become(const char *const argv[], int out)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	dup2(out, STDOUT_FILENO);
 	dup2(out, STDERR_FILENO);
+	if (as.uid && (setgroups(0, NULL) || setgid(as.gid) || setuid(as.uid)))
+		_exit(126);
 	execvp(argv[0], (char *const *)argv);
 	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
 	_exit(127);
@@ -141,10 +151,21 @@ struct blow {
 	const char *disk; /* or this tmpfs has no room from then on */
 };
 
-/* At once: as if another one had taken what was there. */
+/* At once: as if another one had taken what was left, up to a page. */
 static void fill(const char *dir)
 {
-	assert_int_equal(mount(NULL, dir, NULL, MS_REMOUNT, "size=1m"), 0);
+	char size[32];
+	struct statvfs fs;
+	int ret;
+
+	/* Less than what is used is refused, and pf-image may be using more by now. */
+	do {
+		assert_int_equal(statvfs(dir, &fs), 0);
+		snprintf(size, sizeof(size), "size=%" PRIu64,
+			 (uint64_t)(fs.f_blocks - fs.f_bfree + 1) * fs.f_frsize);
+		ret = mount(NULL, dir, NULL, MS_REMOUNT, size);
+	} while (ret && errno == EINVAL);
+	assert_int_equal(ret, 0);
 }
 
 static void strike(pid_t pid, const struct blow *blow)
@@ -153,6 +174,18 @@ static void strike(pid_t pid, const struct blow *blow)
 		fill(blow->disk);
 	else
 		kill(pid, blow->sig);
+}
+
+/* The next of what it says; 0 at its end, also at one that is made here. */
+static ssize_t listen_to(int fd, pid_t pid, char *text, size_t size)
+{
+	struct pollfd said = { .fd = fd, .events = POLLIN };
+
+	if (poll(&said, 1, RUN_LIMIT_MS) > 0)
+		return read(fd, text, size);
+	kill(pid, SIGKILL);
+	print_error("said nothing more for %d s\n", RUN_LIMIT_MS / 1000);
+	return 0;
 }
 
 static int run(const char *const argv[], struct blow blow)
@@ -167,7 +200,7 @@ static int run(const char *const argv[], struct blow blow)
 	if (pid == 0)
 		become(argv, fds[1]);
 	close(fds[1]);
-	while ((n = read(fds[0], e2e_output + used, sizeof(e2e_output) - 1 - used)) > 0) {
+	while ((n = listen_to(fds[0], pid, e2e_output + used, sizeof(e2e_output) - 1 - used)) > 0) {
 		used += (size_t)n;
 		e2e_output[used] = '\0';
 		if (blow.at && strstr(e2e_output, blow.at)) {
@@ -243,6 +276,11 @@ void e2e_expect_filled(const char *at, const char *dir, const char *command, ...
 		fail_msg("exit status %d, not 1: %s", status, e2e_output);
 	if (!strstr(e2e_output, "No space left on device"))
 		fail_msg("doesn't say why: %s", e2e_output);
+}
+
+void e2e_as(const struct e2e_user *user)
+{
+	as = user ? *user : (struct e2e_user){ 0 };
 }
 
 int e2e_product(const char *product, const char *file, char ret_path[PATH_MAX])

@@ -7,6 +7,7 @@
 #define TESTS_PF_IMAGE_E2E_H
 
 #include <limits.h>
+#include <sys/types.h>
 
 #include "pf-vm-image/manifest.h"
 
@@ -33,6 +34,13 @@ void e2e_expect_signalled(const char *at, int sig, const char *command, ...)
 /* The same, but from then on the tmpfs at dir has no room; it says so. */
 void e2e_expect_filled(const char *at, const char *dir, const char *command, ...)
 	__attribute__((sentinel));
+
+/* From now on pf-image runs as this user, with no group but one; NULL: as we do. */
+struct e2e_user {
+	uid_t uid;
+	gid_t gid;
+};
+void e2e_as(const struct e2e_user *user);
 
 /* A file of a product: ${PFKEEP_PRODUCTS}/NAME, else built if need be. 0 or -1, for setup. */
 int e2e_product(const char *product, const char *file, char ret_path[PATH_MAX]);

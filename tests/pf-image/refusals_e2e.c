@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +79,7 @@ static void the_image_is_small(void **state)
 	assert_true(size < SIZE_LIMIT);
 }
 
-static void no_program_runs_as_another_user(void **state)
+static struct manifest read_manifest(void)
 {
 	struct problem p = { .text = "" };
 	char path[PATH_MAX];
@@ -87,6 +88,59 @@ static void no_program_runs_as_another_user(void **state)
 	scratch_path(image, MANIFEST_NAME, path);
 	assert_int_equal(manifest_read(path, &m, &p), 0);
 	assert_true(m.files.n > 100);
+	return m;
+}
+
+/* A program or a module: a folder or a list may be called like one. */
+static bool has_file(const struct manifest *m, const char *name)
+{
+	for (size_t i = 0; i < m->files.n; i++)
+		if (m->files.entries[i].type != 'd' &&
+		    !strncmp(m->files.entries[i].path, "/usr/", 5) &&
+		    !strcmp(strrchr(m->files.entries[i].path, '/') + 1, name))
+			return true;
+	return false;
+}
+
+static void every_pf_driver_is_in_it_and_no_vf_driver(void **state)
+{
+	static const char *const pf[] = { "igb.ko",	"ixgbe.ko",	 "i40e.ko",    "ice.ko",
+					  "bnxt_en.ko", "mlx5_core.ko",	 "nfp.ko",     "qede.ko",
+					  "nvme.ko",	"virtio_net.ko", "pci-stub.ko" };
+	static const char *const vf[] = { "igbvf.ko", "ixgbevf.ko", "iavf.ko" };
+	struct manifest m = read_manifest();
+
+	for (size_t i = 0; i < sizeof(pf) / sizeof(pf[0]); i++)
+		if (!has_file(&m, pf[i]))
+			fail_msg("%s is missing", pf[i]);
+	for (size_t i = 0; i < sizeof(vf) / sizeof(vf[0]); i++)
+		if (has_file(&m, vf[i]))
+			fail_msg("%s is in it", vf[i]);
+	manifest_free(&m);
+}
+
+static void nothing_that_logs_in_installs_or_configures_a_network_is_in_it(void **state)
+{
+	static const char *const none[] = {
+		"sshd",	  "ssh",     "login",	       "agetty",	   "getty",
+		"su",	  "sudo",    "bash",	       "passwd",	   "apt-get",
+		"dpkg",	  "perl",    "python3",	       "systemd-networkd", "dhclient",
+		"dhcpcd", "telnetd", "systemd-logind",
+	};
+	struct manifest m = read_manifest();
+
+	/* That it would be found. */
+	assert_true(has_file(&m, "qemu-ga") && has_file(&m, "nvme") && has_file(&m, "ethtool"));
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		if (has_file(&m, none[i]))
+			fail_msg("%s is in it", none[i]);
+	manifest_free(&m);
+}
+
+static void no_program_runs_as_another_user(void **state)
+{
+	struct manifest m = read_manifest();
+
 	for (size_t i = 0; i < m.files.n; i++)
 		if (m.files.entries[i].type == 'f' && m.files.entries[i].mode & 06000)
 			fail_msg("%s has mode %o", m.files.entries[i].path,
@@ -266,6 +320,19 @@ static void expect_empty(const char *path)
 	closedir(dir);
 }
 
+/* mmdebstrap unpacks there; apt, which it runs, would wait for room. */
+static void a_temporary_folder_that_fills_up(void **state)
+{
+	const char *dir = getenv("TMPDIR");
+
+	assert_int_equal(mount("small", dir, "tmpfs", 0, "size=16m,mode=1777"), 0);
+	e2e_expect(1, "MiB needed", "build", other, NULL);
+	assert_int_equal(mount(NULL, dir, NULL, MS_REMOUNT, "size=700m,mode=1777"), 0);
+	e2e_expect_filled("mmdebstrap", dir, "build", other, NULL);
+	e2e_expect_nothing_left();
+	assert_int_equal(umount(dir), 0);
+}
+
 /* There was room when it began: somebody else takes it. */
 static void a_disk_that_fills_up(void **state)
 {
@@ -273,7 +340,7 @@ static void a_disk_that_fills_up(void **state)
 
 	in_dir("filling", dir);
 	assert_int_equal(mkdir(dir, 0755), 0);
-	assert_int_equal(mount("filling", dir, "tmpfs", 0, "size=600m"), 0);
+	assert_int_equal(mount("filling", dir, "tmpfs", 0, "size=1400m"), 0);
 	scratch_path(dir, "image", to);
 	e2e_expect_filled("check the image", dir, "customize", "--vfs", "1", image, to, NULL);
 	/* The image neither, of course. */
@@ -323,6 +390,8 @@ static int body(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_image_is_small),
+		cmocka_unit_test(every_pf_driver_is_in_it_and_no_vf_driver),
+		cmocka_unit_test(nothing_that_logs_in_installs_or_configures_a_network_is_in_it),
 		cmocka_unit_test(no_program_runs_as_another_user),
 		REFUSES(a_broken_vendor_package),
 		REFUSES(a_driver_for_another_kernel),
@@ -332,6 +401,7 @@ static int body(int argc, char **argv)
 		REFUSES(a_part_that_was_changed),
 		REFUSES(an_image_in_use),
 		REFUSES(a_full_disk),
+		REFUSES(a_temporary_folder_that_fills_up),
 		REFUSES(a_disk_that_fills_up),
 		REFUSES(a_line_that_makes_no_sense),
 		cmocka_unit_test(the_manual_has_every_option),
