@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The image that pf-image builds, as PF VM in the lab host: a libvirt domain with
- * one CPU, 128 MiB, a serial console, the agent's channel and no display; with an igb
- * PF, and, given the word "all" (soak-pf-image), nvme and virtio-net too, side by
- * side. All that is asked of it goes through the agent, with the tools that
- * docs/pf-vm-image.md names.
+ * one CPU, 128 MiB, a serial console, the agent's channel and no display; of an igb,
+ * an nvme and a virtio-net PF side by side. All that is asked of it goes through the
+ * agent, with the tools that docs/pf-vm-image.md names.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,14 +31,10 @@ static struct pfvm igb = { .name = "pfvm-igb", .append = "pf_vm.vfs=3", .sriov =
 		   virtio = { .name = "pfvm-virtio", .sriov = true };
 static struct pfvm *const vms[VMS] = { &igb, &nvme, &virtio };
 static char *bdfs[VMS];
-static int n_vms = 1;
 
 static int setup(void **state)
 {
-	static const char *const all[] = { "igb", "nvme", "virtio-net", NULL }, *const one[] = {
-		"igb", NULL
-	};
-	const char *const *pfs = n_vms > 1 ? all : one;
+	static const char *const pfs[] = { "igb", "nvme", "virtio-net", NULL };
 
 	bench = bench_open();
 	return lab_up(&lab, &(struct lab_options){ .kernel = "pfkeep", .pfs = pfs });
@@ -59,12 +54,12 @@ static void the_pf_vms_boot(void **state)
 	static const enum pf_kind kinds[VMS] = { PF_IGB, PF_NVME, PF_VIRTIO_NET };
 
 	sriov_load(&lab, "module-pfkeep");
-	for (int i = 0; i < n_vms; i++) {
+	for (int i = 0; i < VMS; i++) {
 		bdfs[i] = pf_find(&lab, kinds[i]);
 		vms[i]->bdf = bdfs[i];
 		pfvm_start(&lab, vms[i]);
 	}
-	for (int i = 0; i < n_vms; i++)
+	for (int i = 0; i < VMS; i++)
 		pfvm_wait(&lab, vms[i], BOOT_S);
 }
 
@@ -81,7 +76,7 @@ static void each_pf_has_its_driver(void **state)
 {
 	static const char *const drivers[VMS] = { "igb\n", "nvme\n", "virtio-pci\n" };
 
-	for (int i = 0; i < n_vms; i++)
+	for (int i = 0; i < VMS; i++)
 		expect_in_vm(vms[i], "udevadm settle; basename $(readlink " PFVM_PF "/driver)",
 			     drivers[i]);
 }
@@ -210,19 +205,63 @@ static void nvme_secondary_controllers_get_resources(void **state)
 	free(out);
 }
 
-static void the_agent_refuses_what_is_not_on_its_list(void **state)
+/* docs/pf-vm-image.md, "The way in". */
+static const char *const verbs[] = {
+	"guest-ping",
+	"guest-sync",
+	"guest-sync-delimited",
+	"guest-info",
+	"guest-get-osinfo",
+	"guest-file-open",
+	"guest-file-read",
+	"guest-file-write",
+	"guest-file-flush",
+	"guest-file-close",
+	"guest-exec",
+	"guest-exec-status",
+	"guest-network-get-interfaces",
+	"guest-shutdown",
+};
+
+static bool is_documented(const char *verb)
 {
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (!strcmp(verbs[i], verb))
+			return true;
+	return false;
+}
+
+static void the_agent_takes_what_is_documented_and_no_more(void **state)
+{
+	struct json_object *answer = pfvm_agent(&lab, &igb, "{\"execute\":\"guest-info\"}"), *info,
+			   *list;
+	size_t enabled = 0;
+
+	assert_true(json_object_object_get_ex(answer, "return", &info) &&
+		    json_object_object_get_ex(info, "supported_commands", &list));
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
+
+		if (!flag(one, "enabled"))
+			continue;
+		enabled++;
+		if (!is_documented(jsonline_string(one, "name", "")))
+			fail_msg("%s is enabled", jsonline_string(one, "name", ""));
+	}
+	assert_int_equal(enabled, sizeof(verbs) / sizeof(verbs[0]));
+	json_object_put(answer);
+
 	assert_null(pfvm_agent(&lab, &igb,
 			       "{\"execute\":\"guest-set-user-password\",\"arguments\":"
 			       "{\"username\":\"root\",\"password\":\"eA==\",\"crypted\":false}}"));
 	assert_null(pfvm_agent(&lab, &igb, "{\"execute\":\"guest-fsfreeze-freeze\"}"));
 }
 
-static void little_memory_is_in_use(void **state)
+static void little_memory_is_in_use_with_vfs_up(void **state)
 {
 	char figure[64];
 
-	for (int i = 0; i < n_vms; i++) {
+	for (int i = 0; i < VMS; i++) {
 		char *out = pfvm_run(&lab, vms[i],
 				     "sed -n 's/^MemTotal: *//p; s/^MemAvailable: *//p' "
 				     "/proc/meminfo"),
@@ -240,19 +279,43 @@ static void little_memory_is_in_use(void **state)
 	}
 }
 
-/* A figure, no limit: nested and without hardware help it takes seconds. */
-static void the_time_from_driver_to_vfs_is_taken(void **state)
+/* The seconds that it takes when asked for, by the PF VM's own clock; from none. */
+static double vfs_made_by_hand(void)
+{
+	char *out = pfvm_run(&lab, &igb,
+			     "cd " PFVM_PF "; echo 0 >sriov_numvfs; udevadm settle\n"
+			     "cat /proc/uptime; echo 3 >sriov_numvfs; cat /proc/uptime"),
+	     *end;
+	double begin = strtod(out, &end), done;
+
+	end = strchr(end, '\n');
+	assert_non_null(end);
+	done = strtod(end, NULL);
+	free(out);
+	assert_true(begin > 0 && done > begin);
+	return done - begin;
+}
+
+/*
+ * Under plain QEMU all is done in a second (tests/pf-image/image_e2e.c). Nested in an
+ * emulator the device's own part takes seconds, and more while the other PF VMs boot:
+ * what is ours, that udev asks at once, is seen beside it.
+ */
+static void vfs_follow_the_driver_at_once(void **state)
 {
 	char *out = pfvm_run(&lab, &igb,
 			     "journalctl -k -o short-monotonic | sed -n "
 			     "'s/^\\[ *\\([0-9.]*\\)\\].*\\(Intel(R) Gigabit\\|3 VFs "
 			     "allocated\\).*/\\1/p'"),
 	     *end;
-	double ready = strtod(out, &end), created = strtod(end, NULL);
+	double ready = strtod(out, &end), created = strtod(end, NULL), by_hand = vfs_made_by_hand();
 
-	assert_true(ready > 0 && created >= ready);
-	bench_row(&bench, "igb: PF driver ready to 3 VFs created", created - ready, "s");
 	free(out);
+	assert_true(ready > 0 && created >= ready);
+	bench_row(&bench, "igb: PF driver ready to 3 VFs created at boot", created - ready, "s");
+	bench_row(&bench, "igb: 3 VFs created by the agent", by_hand, "s");
+	print_message("# VFs after %.2f s at boot, %.2f s by hand\n", created - ready, by_hand);
+	assert_true(created - ready < 1.0 + 3 * by_hand);
 }
 
 static void the_kernel_has_no_complaint(void **state)
@@ -260,31 +323,22 @@ static void the_kernel_has_no_complaint(void **state)
 	sriov_kernel_has_no_complaint(&lab);
 }
 
-#define TESTS_OF_IGB                                                                 \
-	cmocka_unit_test(the_pf_vms_boot), cmocka_unit_test(each_pf_has_its_driver), \
-		cmocka_unit_test(vfs_of_the_command_line_are_there_at_boot),         \
-		cmocka_unit_test(the_time_from_driver_to_vfs_is_taken),              \
-		cmocka_unit_test(the_agent_changes_the_number_of_vfs),               \
-		cmocka_unit_test(settings_of_a_vf_are_made_and_read),                \
-		cmocka_unit_test(link_and_driver_state_are_read),                    \
-		cmocka_unit_test(the_agent_refuses_what_is_not_on_its_list),         \
-		cmocka_unit_test(little_memory_is_in_use)
-
-int main(int argc, char **argv)
+int main(void)
 {
-	const struct CMUnitTest igb_tests[] = {
-		TESTS_OF_IGB,
-		cmocka_unit_test(the_kernel_has_no_complaint),
-	};
-	const struct CMUnitTest all_tests[] = {
-		TESTS_OF_IGB,
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_pf_vms_boot),
+		cmocka_unit_test(each_pf_has_its_driver),
+		cmocka_unit_test(vfs_of_the_command_line_are_there_at_boot),
+		cmocka_unit_test(vfs_follow_the_driver_at_once),
+		cmocka_unit_test(the_agent_changes_the_number_of_vfs),
+		cmocka_unit_test(settings_of_a_vf_are_made_and_read),
+		cmocka_unit_test(link_and_driver_state_are_read),
 		cmocka_unit_test(virtio_net_has_vfs_and_a_link),
 		cmocka_unit_test(nvme_secondary_controllers_get_resources),
+		cmocka_unit_test(the_agent_takes_what_is_documented_and_no_more),
+		cmocka_unit_test(little_memory_is_in_use_with_vfs_up),
 		cmocka_unit_test(the_kernel_has_no_complaint),
 	};
 
-	if (argc < 2)
-		return cmocka_run_group_tests(igb_tests, setup, teardown);
-	n_vms = VMS;
-	return cmocka_run_group_tests(all_tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }
