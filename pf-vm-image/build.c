@@ -31,6 +31,7 @@ struct build {
 	struct scratch scratch;
 	struct manifest manifest;
 	struct tree root; /* what mmdebstrap made */
+	char tmp[PATH_MAX];
 	char root_tar[PATH_MAX];
 	char modules_tar[PATH_MAX];
 	char kernel_dir[PATH_MAX];  /* the package, whole */
@@ -91,12 +92,29 @@ static int read_stanza(struct build *b, struct problem *p)
 	return ret;
 }
 
-/* As mmdebstrap chooses. */
-static const char *tmp_dir(void)
+/*
+ * A folder of our own in $TMPDIR, which mmdebstrap and QEMU work in: when they are
+ * ended, they leave things behind. Everybody may look into it, as mmdebstrap may give its
+ * processes another user.
+ */
+static int make_tmp(struct build *b, struct problem *p)
 {
 	const char *dir = getenv("TMPDIR");
+	int ret;
 
-	return dir && *dir ? dir : "/tmp";
+	dir = dir && *dir ? dir : "/tmp";
+	ret = scratch_check_space(dir, TMP_NEEDED, p);
+	if (ret)
+		return ret;
+	if (scratch_path(dir, "pf-image.XXXXXX", b->tmp))
+		return problem_set(p, -ENAMETOOLONG, "%s: the name is too long", dir);
+	if (!mkdtemp(b->tmp)) {
+		b->tmp[0] = '\0';
+		return problem_set(p, -errno, "%s: %m", dir);
+	}
+	if (chmod(b->tmp, 0755) || setenv("TMPDIR", b->tmp, 1))
+		return problem_set(p, -errno, "%s: %m", b->tmp);
+	return 0;
 }
 
 static int stage_packages(struct build *b, struct problem *p)
@@ -106,7 +124,7 @@ static int stage_packages(struct build *b, struct problem *p)
 		.firmware = b->o->firmware,
 		.want_kernel = !b->o->kernel_deb,
 		.kernel_dir = b->kernel_dir,
-		.tmp_dir = tmp_dir(),
+		.tmp_dir = b->tmp,
 		.tar = b->root_tar,
 		.log = b->scratch.log,
 	};
@@ -271,7 +289,7 @@ static int prepare(struct build *b, struct problem *p)
 	int ret = scratch_check_output(b->o->output, p);
 
 	if (!ret)
-		ret = scratch_check_space(tmp_dir(), TMP_NEEDED, p);
+		ret = make_tmp(b, p);
 	if (!ret)
 		ret = scratch_open(b->o->output, SPACE_NEEDED, &b->scratch, p);
 	if (ret)
@@ -301,6 +319,8 @@ int build_image(const struct build_options *o, struct progress *pg, struct probl
 			ret = problem_set(p, -EINTR, "interrupted at '%s'", stages[i].name);
 	}
 	scratch_close(&b.scratch);
+	if (b.tmp[0])
+		scratch_remove_tree(b.tmp);
 	manifest_free(&b.manifest);
 	tree_free(&b.root);
 	free(b.kernel_status);
