@@ -32,12 +32,12 @@ check-lab: $(BUILD)/tests/run $(addprefix $(BUILD)/lab/scenarios/,$(SCENARIO)) l
 	$(Q)$(RUN) --title lab --timeout 900 $(RUN_TALLY) -- \
 		$(addprefix $(BUILD)/lab/scenarios/,$(SCENARIO))
 
-# The main job, then what is lost without pfkeep; live update will end it.
+# The main job, then what is lost without pfkeep, then what isn't with it.
 DEMO_SCENARIOS := operator_story host_owned_pf_baseline stock_pf_in_vm_has_no_sriov stock_kexec_loses_vfs \
 	bare_kexec_floor live_update
 
 .PHONY: demo
-## demo: set everything up, then the operator's story, and what a kexec costs today (root)
+## demo: set everything up, then the operator's story, what a kexec costs today, and a live update (root)
 demo:
 	$(Q)tests/lab/products/bootstrap.sh
 	$(Q)$(MAKE) --no-print-directory check-lab SCENARIO='$(DEMO_SCENARIOS)'
