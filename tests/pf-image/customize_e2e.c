@@ -105,6 +105,17 @@ static void the_original_s_manifest_names_what_was_changed(void **state)
 	assert_null(strstr(e2e_output, "missing"));
 }
 
+/* As if somebody had taken them away: by the manifest of the one that has them. */
+static void what_is_missing_is_named(void **state)
+{
+	char manifest[PATH_MAX];
+
+	scratch_path(vendor, MANIFEST_NAME, manifest);
+	e2e_expect(1, "/updates/igb.ko: missing", "verify", "--manifest", manifest, image, NULL);
+	assert_non_null(strstr(e2e_output, "/etc/vendor/vendor.conf: missing"));
+	e2e_expect_nothing_left();
+}
+
 static void the_vendor_s_driver_runs_the_pf(void **state)
 {
 	guest_boot(vendor, e2e_dir, "", &guest);
@@ -131,6 +142,7 @@ static int body(int argc, char **argv)
 		cmocka_unit_test(all_kinds_of_change_go_in_at_once),
 		cmocka_unit_test(the_result_is_whole_and_lists_the_package),
 		cmocka_unit_test(the_original_s_manifest_names_what_was_changed),
+		cmocka_unit_test(what_is_missing_is_named),
 		cmocka_unit_test(the_vendor_s_driver_runs_the_pf),
 		cmocka_unit_test_teardown(the_boot_script_ran, no_vm_is_left),
 	};

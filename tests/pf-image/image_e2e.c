@@ -24,13 +24,14 @@
 #include "tests/lab/harness/bench.h"
 #include "tests/pf-image/e2e.h"
 #include "tests/pf-image/guest.h"
+#include "tests/pf-image/user.h"
 
 #define VFS	      7
 #define RAM_LIMIT_KIB (80 << 10)
 /* On 2 cores without KVM, with what outlives a build in the cache. */
 #define BUILD_LIMIT_S 180
 
-static char image[PATH_MAX], other[PATH_MAX], log_path[PATH_MAX];
+static char image[PATH_MAX], other[PATH_MAX], log_path[PATH_MAX], home[PATH_MAX];
 static struct bench bench;
 static struct guest guest = { .agent.fd = -1 };
 
@@ -48,7 +49,7 @@ static int set_up(void **state)
 {
 	bench = bench_open();
 	if (scratch_path(e2e_dir, "image", image) || scratch_path(e2e_dir, "other", other) ||
-	    scratch_path(e2e_dir, "log", log_path))
+	    scratch_path(e2e_dir, "log", log_path) || user_create(home))
 		return -1;
 	return setenv("PF_IMAGE_LOG", log_path, 1);
 }
@@ -61,6 +62,12 @@ static int tear_down(void **state)
 static int no_vm_is_left(void **state)
 {
 	guest_kill(&guest);
+	return 0;
+}
+
+static int back_to_root(void **state)
+{
+	user_leave();
 	return 0;
 }
 
@@ -100,6 +107,57 @@ static void inspect_lists_drivers_with_ids_and_packages(void **state)
 	assert_null(strstr(e2e_output, "\n  openssh"));
 	assert_null(strstr(e2e_output, "\n  dpkg "));
 	e2e_expect_nothing_left();
+}
+
+/* The progress is said on stderr, which comes first. */
+static struct json_object *inspected(const char *format)
+{
+	struct json_object *o;
+	char *start;
+
+	e2e_expect(0, "\n{", "inspect", format, image, NULL);
+	start = strstr(e2e_output, "\n{");
+	o = json_tokener_parse(start);
+	if (!o)
+		fail_msg("no JSON: %s", start);
+	return o;
+}
+
+static const char *text_of(struct json_object *o, const char *key)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(o, key, &value) ? json_object_get_string(value) : "";
+}
+
+static void inspect_says_the_same_for_programs(void **state)
+{
+	struct json_object *o = inspected("--json"), *drivers, *ids, *packages, *sizes, *size;
+
+	assert_string_equal(text_of(o, "kernel"), e2e_kernel(image));
+	assert_true(json_object_object_get_ex(o, "drivers", &drivers) &&
+		    json_object_object_get_ex(drivers, "igb", &ids));
+	assert_non_null(strstr(json_object_to_json_string(ids), "8086:10c9"));
+	assert_true(json_object_object_get_ex(o, "packages", &packages));
+	assert_in_range(json_object_array_length(packages), 20, 1000);
+	assert_true(json_object_object_get_ex(o, "sizes", &sizes) &&
+		    json_object_object_get_ex(sizes, "root.qcow2", &size));
+	assert_in_range(json_object_get_int64(size), 1 << 20, 150 << 20);
+	json_object_put(o);
+}
+
+static void the_bill_of_materials_is_the_one_beside_the_disk(void **state)
+{
+	struct json_object *o = inspected("--sbom"), *kept;
+	char path[PATH_MAX];
+
+	assert_string_equal(text_of(o, "spdxVersion"), "SPDX-2.3");
+	assert_int_equal(scratch_path(image, "sbom.spdx.json", path), 0);
+	kept = json_object_from_file(path);
+	assert_non_null(kept);
+	assert_true(json_object_equal(o, kept));
+	json_object_put(kept);
+	json_object_put(o);
 }
 
 static void a_flipped_bit_of_the_disk_is_named(void **state)
@@ -154,7 +212,10 @@ static void it_boots_and_creates_vfs(void **state)
 	bench_row(&bench, "PF VM under TCG: memory in use", (double)used / 1024, "MiB");
 	bench_row(&bench, "PF VM under TCG: PF driver ready to VFs created", created - ready, "s");
 	assert_true(used < RAM_LIMIT_KIB);
-	assert_true(created >= ready && created - ready < 1.0);
+	assert_true(created >= ready);
+	/* On a machine that does nothing else. */
+	if (created - ready >= 1.0)
+		fail_msg("from driver to VFs took %.2f s, not under one", created - ready);
 	guest_end(&guest);
 }
 
@@ -172,6 +233,25 @@ static void two_builds_are_byte_identical(void **state)
 		fail_msg("a warm build took %.0f s, more than %d", s, BUILD_LIMIT_S);
 }
 
+static void an_ordinary_user_builds_the_same(void **state)
+{
+	struct manifest a, b;
+	char to[PATH_MAX];
+
+	if (access("/usr/bin/newuidmap", X_OK)) {
+		print_message("# package uidmap is missing\n");
+		skip();
+	}
+	assert_int_equal(scratch_path(home, "image", to), 0);
+	user_enter(home);
+	e2e_expect(0, NULL, "build", to, NULL);
+	e2e_expect_nothing_left();
+	user_leave();
+	e2e_hash(image, &a);
+	e2e_hash(to, &b);
+	e2e_expect_same(&a, &b);
+}
+
 static int body(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,8 +259,11 @@ static int body(int argc, char **argv)
 		cmocka_unit_test(it_is_what_its_manifest_says),
 		cmocka_unit_test_teardown(it_boots_and_creates_vfs, no_vm_is_left),
 		cmocka_unit_test(inspect_lists_drivers_with_ids_and_packages),
+		cmocka_unit_test(inspect_says_the_same_for_programs),
+		cmocka_unit_test(the_bill_of_materials_is_the_one_beside_the_disk),
 		cmocka_unit_test(a_flipped_bit_of_the_disk_is_named),
 		cmocka_unit_test(two_builds_are_byte_identical),
+		cmocka_unit_test_teardown(an_ordinary_user_builds_the_same, back_to_root),
 	};
 
 	/* One test alone: its name, or a pattern with stars. */
