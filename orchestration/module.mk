@@ -78,7 +78,7 @@ $(eval $(call fuzzer,orch_state_fuzz,tests/fuzz/orch_state_fuzz.c $(ORCH_STATE) 
 	json-c,-dict=tests/fuzz/orch_state.dict))
 
 ORCH_CORE := $(addprefix $(L)/,core.c core_adopt.c core_assign.c core_claim.c core_event.c core_metadata.c \
-	core_recover.c core_shown.c core_start.c core_tenant.c core_unmet.c image.c \
+	core_recover.c core_shown.c core_start.c core_tenant.c core_unmet.c core_upgrade.c image.c \
 	owner.c record.c stages.c vfcache.c vftable.c view.c virt.c)
 ORCH_ALL  := $(sort $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR) $(ORCH_STATE) $(ORCH_DOMAIN) $(ORCH_DRIVER) \
 	$(ORCH_AGENT) $(ORCH_CORE))
@@ -87,6 +87,8 @@ ORCH_PKGS := libpci libvirt libvirt-qemu json-c libxml-2.0
 $(eval $(call unit_test,orch_core,$(L)/core_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS),\
 	-Wl$(comma)--wrap=virDomainGetState))
 $(eval $(call unit_test,orch_start,$(L)/core_start_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS),\
+	-Wl$(comma)--wrap=virDomainAttachDeviceFlags))
+$(eval $(call unit_test,orch_upgrade,$(L)/core_upgrade_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS),\
 	-Wl$(comma)--wrap=virDomainAttachDeviceFlags))
 # The calls to the outside are wrapped, to die before them.
 $(eval $(call unit_test,orch_crash,$(L)/core_crash_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS),\

@@ -30,6 +30,7 @@ _pfkeep_options()
 	"doctor "*) _pfkeep_words "--qemu --connect $common" ;;
 	"pf adopt") _pfkeep_words "--vfs --memory --image --name $common" ;;
 	"pf release") _pfkeep_words "--force $common" ;;
+	"pf restart") _pfkeep_words "--image --timeout $common" ;;
 	"vmm-update "*) _pfkeep_words "--all --qemu --timeout --dry-run --connect $common" ;;
 	"live-update "*) _pfkeep_words "--kernel --initrd --append --dry-run --carry $common" ;;
 	"report "*) _pfkeep_words "--svg $common" ;;

@@ -89,7 +89,7 @@ static int default_agent(struct core *core, virDomainPtr dom, bool wait,
 			 struct agent_link *ret_link, struct problem *problem)
 {
 	*ret_link = virt_agent(dom);
-	return wait ? virt_wait_agent(dom, core->config->agent_ms,
+	return wait ? virt_wait_agent(dom, core->boot_ms ? core->boot_ms : core->config->agent_ms,
 				      problem)
 		    : 0;
 }

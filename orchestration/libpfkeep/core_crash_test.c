@@ -302,6 +302,11 @@ static int run_restart(void)
 	return core_restart_pf(&bed.core, &bed_pf, &bed.problem);
 }
 
+static int run_upgrade(void)
+{
+	return core_upgrade_pf(&bed.core, &bed_pf, "/dev/null", 0, &bed.problem);
+}
+
 static int run_recover(void)
 {
 	return core_recover(&bed.core, bed_report, NULL, &bed.problem);
@@ -318,6 +323,7 @@ static const struct operation op_adopt = { NULL, run_adopt, -EEXIST },
 			      op_change = { want_another, run_settle, 0 },
 			      op_take_back = { undefined, run_settle, 0 },
 			      op_restart = { assigned, run_restart, 0 },
+			      op_upgrade = { assigned, run_upgrade, 0 },
 			      op_recover = { rebooted, run_recover, 0 };
 
 /* How many of pfkeep's hostdevs the definition has; each must be owned by it. */
@@ -511,7 +517,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(op_adopt),   T(op_release),  T(op_force),   T(op_set_vfs), T(op_set_vf),
 		T(op_assign),  T(op_unassign), T(op_give),    T(op_change),  T(op_take_back),
-		T(op_restart), T(op_recover),
+		T(op_restart), T(op_upgrade),  T(op_recover),
 	};
 
 	return cmocka_run_group_tests(tests, allow_files, NULL);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "orchestration/libpfkeep/domain_priv.h"
 #include "pfkeep/domain.h"
 
 #define ALIAS_PORT "ua-pfkeep-port"
@@ -128,9 +129,28 @@ static void add_cpu(struct writer *w, xmlNodePtr domain)
 			   NULL);
 }
 
-static void add_machine(struct writer *w, xmlNodePtr domain, const struct domain_pfvm *vm)
+/* What it boots by, in <os>. */
+static void add_boot(struct writer *w, xmlNodePtr os, const struct domain_pfvm *vm)
 {
 	char cmdline[DOMAIN_CMDLINE];
+
+	if (!vm->kernel) {
+		attributes(w, element(w, os, "boot", NULL), "dev", "hd", NULL);
+		return;
+	}
+	element(w, os, "kernel", vm->kernel);
+	element(w, os, "initrd", vm->initrd);
+	/*
+	 * Without it the kernel looks for peer bridges at every device number of 256
+	 * buses: 16,384 exits to QEMU, minutes of a nested VM's boot. ACPI names the
+	 * buses that there are.
+	 */
+	snprintf(cmdline, sizeof(cmdline), "%s pci=lastbus=1", vm->cmdline);
+	element(w, os, "cmdline", cmdline);
+}
+
+static void add_machine(struct writer *w, xmlNodePtr domain, const struct domain_pfvm *vm)
+{
 	xmlNodePtr node;
 
 	element(w, domain, "name", vm->name);
@@ -143,19 +163,7 @@ static void add_machine(struct writer *w, xmlNodePtr domain, const struct domain
 	element(w, domain, "vcpu", "1");
 	node = element(w, domain, "os", NULL);
 	attributes(w, element(w, node, "type", "hvm"), "arch", "x86_64", "machine", "q35", NULL);
-	if (vm->kernel) {
-		element(w, node, "kernel", vm->kernel);
-		element(w, node, "initrd", vm->initrd);
-		/*
-		 * Without it the kernel looks for peer bridges at every device number of 256
-		 * buses: 16,384 exits to QEMU, minutes of a nested VM's boot. ACPI names the
-		 * buses that there are.
-		 */
-		snprintf(cmdline, sizeof(cmdline), "%s pci=lastbus=1", vm->cmdline);
-		element(w, node, "cmdline", cmdline);
-	} else {
-		attributes(w, element(w, node, "boot", NULL), "dev", "hd", NULL);
-	}
+	add_boot(w, node, vm);
 	node = element(w, domain, "features", NULL);
 	element(w, node, "acpi", NULL);
 	element(w, node, "apic", NULL);
@@ -166,6 +174,12 @@ static void add_machine(struct writer *w, xmlNodePtr domain, const struct domain
 	element(w, domain, "on_crash", "destroy");
 }
 
+/* One image serves all PF VMs: what one writes goes with it. */
+static void add_mode(struct writer *w, xmlNodePtr disk, const struct domain_pfvm *vm)
+{
+	element(w, disk, vm->kernel ? "readonly" : "transient", NULL);
+}
+
 static void add_disk(struct writer *w, xmlNodePtr devices, const struct domain_pfvm *vm)
 {
 	xmlNodePtr disk = element(w, devices, "disk", NULL);
@@ -174,8 +188,7 @@ static void add_disk(struct writer *w, xmlNodePtr devices, const struct domain_p
 	attributes(w, element(w, disk, "driver", NULL), "name", "qemu", "type", "qcow2", NULL);
 	attributes(w, element(w, disk, "source", NULL), "file", vm->image, NULL);
 	attributes(w, element(w, disk, "target", NULL), "dev", "vda", "bus", "virtio", NULL);
-	/* One image serves all PF VMs: what one writes goes with it. */
-	element(w, disk, vm->kernel ? "readonly" : "transient", NULL);
+	add_mode(w, disk, vm);
 }
 
 static void add_console(struct writer *w, xmlNodePtr devices)
@@ -279,6 +292,79 @@ int domain_pfvm_xml(const struct domain_pfvm *vm, char **ret_xml)
 		add_overrides(&w, domain, vm);
 	}
 	ret = dump(&w, doc, ret_xml);
+	xmlFreeDoc(doc);
+	return ret;
+}
+
+static bool is(const xmlNode *node, const char *name)
+{
+	return node->type == XML_ELEMENT_NODE && !strcmp((const char *)node->name, name);
+}
+
+static xmlNodePtr find(xmlNodePtr parent, const char *name)
+{
+	xmlNodePtr node = parent ? parent->children : NULL;
+
+	while (node && !is(node, name))
+		node = node->next;
+	return node;
+}
+
+static void drop_all(xmlNodePtr parent, const char *const *names)
+{
+	xmlNodePtr node;
+
+	for (; *names; names++)
+		while ((node = find(parent, *names))) {
+			xmlUnlinkNode(node);
+			xmlFreeNode(node);
+		}
+}
+
+/* The disk that add_disk() wrote, as libvirt knows it. */
+static xmlNodePtr find_disk(xmlNodePtr devices)
+{
+	xmlNodePtr node = devices ? devices->children : NULL;
+
+	for (; node; node = node->next) {
+		xmlChar *dev = is(node, "disk") && find(node, "target")
+				       ? xmlGetNoNsProp(find(node, "target"), X("dev"))
+				       : NULL;
+		bool same = dev && !strcmp((const char *)dev, "vda");
+
+		xmlFree(dev);
+		if (same)
+			return node;
+	}
+	return NULL;
+}
+
+int domain_set_image(const char *xml, const struct domain_pfvm *vm, char **ret_xml,
+		     struct problem *problem)
+{
+	static const char *const boot[] = { "kernel", "initrd", "cmdline", "boot", NULL };
+	static const char *const file[] = { "source", "backingStore", "readonly", "transient",
+					    NULL };
+	struct writer w = { 0 };
+	xmlDocPtr doc;
+	xmlNodePtr os, disk;
+	int ret;
+
+	ret = domain_parse_xml(xml, strlen(xml), &doc, problem);
+	if (ret)
+		return ret;
+	os = find(xmlDocGetRootElement(doc), "os");
+	disk = find_disk(find(xmlDocGetRootElement(doc), "devices"));
+	if (os && disk) {
+		drop_all(os, boot);
+		add_boot(&w, os, vm);
+		drop_all(disk, file);
+		attributes(&w, element(&w, disk, "source", NULL), "file", vm->image, NULL);
+		add_mode(&w, disk, vm);
+		ret = dump(&w, doc, ret_xml);
+	} else {
+		ret = problem_set(problem, -EINVAL, "the PF VM's definition has no disk vda");
+	}
 	xmlFreeDoc(doc);
 	return ret;
 }

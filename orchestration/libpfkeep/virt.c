@@ -112,14 +112,25 @@ int virt_find(virConnectPtr conn, const char *name_or_uuid, virDomainPtr *ret_do
 	return failed(problem, name_or_uuid);
 }
 
-int virt_define(virConnectPtr conn, const char *xml, struct problem *problem)
+static int define(virConnectPtr conn, const char *xml, unsigned int flags, struct problem *problem)
 {
-	virDomainPtr dom = virDomainDefineXMLFlags(conn, xml, VIR_DOMAIN_DEFINE_VALIDATE);
+	virDomainPtr dom = virDomainDefineXMLFlags(conn, xml, flags);
 
 	if (!dom)
 		return failed(problem, "the PF VM");
 	virDomainFree(dom);
 	return 0;
+}
+
+int virt_define(virConnectPtr conn, const char *xml, struct problem *problem)
+{
+	return define(conn, xml, VIR_DOMAIN_DEFINE_VALIDATE, problem);
+}
+
+/* Not validated: it may hold what the schema doesn't know, as it did before. */
+int virt_redefine(virConnectPtr conn, const char *xml, struct problem *problem)
+{
+	return define(conn, xml, 0, problem);
 }
 
 int virt_start(virConnectPtr conn, const char *uuid, struct problem *problem)

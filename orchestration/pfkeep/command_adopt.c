@@ -81,11 +81,20 @@ enum command_status command_pf_release(const struct command_input *input)
 	return daemon_call(input, "Release", parameters, NULL);
 }
 
+enum { OPT_NEW_IMAGE, OPT_TIMEOUT }; /* of restart */
+
 enum command_status command_pf_restart(const struct command_input *input)
 {
 	struct json_object *parameters = pf_parameters(input);
 
-	return parameters ? daemon_call(input, "Restart", parameters, NULL) : COMMAND_USAGE;
+	if (!parameters)
+		return COMMAND_USAGE;
+	if (add_text(parameters, "image", input->options[OPT_NEW_IMAGE]) ||
+	    add_number(input, parameters, "timeout", input->options[OPT_TIMEOUT], INT32_MAX)) {
+		json_object_put(parameters);
+		return COMMAND_USAGE;
+	}
+	return daemon_call(input, "Restart", parameters, NULL);
 }
 
 enum command_status command_pf_set_vfs(const struct command_input *input)

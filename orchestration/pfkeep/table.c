@@ -59,6 +59,8 @@ const struct command command_table[] = {
 		.args = "BDF",
 		.min_args = 1,
 		.max_args = 1,
+		.options = { { "image", "FILE", "another one, unless it doesn't serve" },
+			     { "timeout", "SECONDS", "in which it must be up (300)" } },
 		.help = "start a PF's VM anew, tenants keep their VFs",
 		.run = command_pf_restart,
 	},

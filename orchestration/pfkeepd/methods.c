@@ -11,6 +11,8 @@
 #include "pfkeep/vfcache.h"
 #include "pfkeep/view.h"
 
+#define RESTART_MAX_S 3600
+
 static struct json_object *member(const struct service_call *call, const char *name)
 {
 	struct json_object *value = NULL;
@@ -302,11 +304,21 @@ static int run_has_started(struct service_call *call, struct problem *problem)
 
 static int run_restart(struct service_call *call, struct problem *problem)
 {
+	const char *image = NULL;
+	int64_t timeout_s = 0;
 	struct bdf pf;
 	int ret;
 
 	ret = get_pf(call, &pf, problem);
-	return ret ? ret : core_restart_pf(call->core, &pf, problem);
+	if (!ret)
+		ret = get_text(call, "image", false, &image, problem);
+	if (!ret)
+		ret = get_number(call, "timeout", false, RESTART_MAX_S, &timeout_s, problem);
+	if (ret)
+		return ret;
+	return image ? core_upgrade_pf(call->core, &pf, image, (unsigned int)timeout_s * 1000,
+				       problem)
+		     : core_restart_pf(call->core, &pf, problem);
 }
 
 /* Only one that is asked for more goes to events_serve(). */
@@ -330,7 +342,7 @@ const struct service_method service_methods[] = {
 	{ "ShowVFs", "pf json ", run_show_vfs, true },
 	{ "Adopt", "pf vfs memory image domain ", run_adopt, false },
 	{ "Release", "pf force ", run_release, false },
-	{ "Restart", "pf ", run_restart, false },
+	{ "Restart", "pf image timeout ", run_restart, false },
 	{ "SetVFs", "pf vfs ", run_set_vfs, false },
 	{ "SetVF", "pf index mac vlan rate trust spoofchk ", run_set_vf, false },
 	{ "Assign", "pf index domain ", run_assign, false },

@@ -44,8 +44,9 @@ struct core {
 	struct owner_table *owners;
 	struct vfcache *vfs; /* told of new owners; may be NULL */
 	struct core_unmet *unmet;
-	bool first;	     /* since the host has booted */
-	unsigned int starts; /* that core_may_start() has allowed */
+	bool first;	      /* since the host has booted */
+	unsigned int starts;  /* that core_may_start() has allowed */
+	unsigned int boot_ms; /* instead of the configuration's agent_ms; 0: that */
 	/*
 	 * Protects state, owners, unmet and starts against core_may_start() and the listings, which
 	 * run beside an operation: libvirt waits for a hook's answer while the
@@ -117,6 +118,14 @@ int core_start_pf(struct core *core, const struct bdf *bdf, struct problem *prob
 
 /* Its VM ends and starts anew; tenants keep their VFs. */
 int core_restart_pf(struct core *core, const struct bdf *bdf, struct problem *problem);
+
+/*
+ * The same with another image, which becomes the PF VM's when it serves the same VFs. If
+ * it isn't up within boot_ms (0: the configuration's) or doesn't serve them, it goes back
+ * to the old one, and says why. So it does after a crash, when the PF VM ends.
+ */
+int core_upgrade_pf(struct core *core, const struct bdf *bdf, const char *image,
+		    unsigned int boot_ms, struct problem *problem);
 
 /*
  * Once, before anything else: finish or take back what a crash interrupted, and

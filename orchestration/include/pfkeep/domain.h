@@ -117,4 +117,8 @@ int domain_pfvm_xml(const struct domain_pfvm *vm, char **ret_xml);
  */
 int domain_pfvm_apart(const char *xml, char **ret_xml, char **ret_pf, struct problem *problem);
 
+/* The same PF VM with the image of vm, of which nothing else is looked at. */
+int domain_set_image(const char *xml, const struct domain_pfvm *vm, char **ret_xml,
+		     struct problem *problem);
+
 #endif

@@ -17,6 +17,8 @@ int virt_find(virConnectPtr conn, const char *name_or_uuid, virDomainPtr *ret_do
 	      struct problem *problem);
 void virt_free(virDomainPtr *dom);
 int virt_define(virConnectPtr conn, const char *xml, struct problem *problem);
+/* Of a domain that is defined: the definition becomes this one. */
+int virt_redefine(virConnectPtr conn, const char *xml, struct problem *problem);
 int virt_start(virConnectPtr conn, const char *uuid, struct problem *problem);
 /*
  * A PF VM by this XML instead of its definition (NULL: by that), which stays; or, if apart,
