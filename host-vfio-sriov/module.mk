@@ -23,7 +23,7 @@ module:
 
 # Drives the driver inside the lab host; static, so that any root can run it.
 $(eval $(call program,lab/vfio_sriov_client,$(addprefix tests/lab/client/,main.c tap.c sysfs.c \
-	device.c client.c capability.c bad_input.c protect.c regions.c tokens.c \
+	device.c client.c open.c capability.c bad_input.c protect.c regions.c tokens.c \
 	keep_alive.c races.c cycles.c census.c),,-static))
 $(eval $(call program,bench/vfio_config_bench,tests/bench/vfio/config_bench.c \
 	$(addprefix tests/lab/client/,device.c sysfs.c),,-static -lm))

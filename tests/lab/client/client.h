@@ -90,4 +90,7 @@ void client_child_wait_word(struct child *self);
 /* The exit status, or -ETIMEDOUT. */
 int client_child_join(struct child *child, unsigned int seconds);
 
+/* Says "opened", or why not; 0, 1, and 2 when it can't be tried. */
+int client_try_open(const char *bdf, enum device_mode mode);
+
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "tests/lab/harness/pf.h"
 #include "tests/lab/harness/sriov.h"
 
 #define IMAGE_DISK "/dev/disk/by-id/virtio-pf-image"
@@ -45,6 +46,24 @@ void pfkeep_install(struct lab *lab)
 		"systemctl is-active pfkeepd >&2 || { journalctl -b -u pfkeepd --no-pager >&2; "
 		"exit 1; }\n"
 		"[ -e /sys/module/vfio_pci_sriov ]"));
+}
+
+char *pfkeep_adopted(struct lab *lab)
+{
+	char *pf;
+
+	pfkeep_install(lab);
+	pf = pf_find(lab, PF_IGB);
+	free(lab_run(lab, 400,
+		     "for dom in $(virsh -q list --all --name | grep -v ^pfkeep-); do\n"
+		     "  virsh -q destroy $dom >&2 || :\n"
+		     "  virsh -q undefine $dom >&2 || :\n"
+		     "done\n"
+		     "if ! pfkeep pf show %s | grep -q '^driver  *vfio-pci-sriov$'; then\n"
+		     "  modprobe igb; udevadm settle; pfkeep pf adopt %s\n"
+		     "fi",
+		     pf, pf));
+	return pf;
 }
 
 void pfkeep_options(struct lab *lab, const char *options)
@@ -109,4 +128,29 @@ void pfkeep_wait_vf(struct lab *lab, const struct tenant *tenant)
 		     "virsh -q event --event lifecycle --timeout 1 >/dev/null 2>&1 || :; done' || "
 		     "{ journalctl -b -u pfkeepd --no-pager >&2; exit 1; }",
 		     tenant->name));
+}
+
+/* "BDF DOMAIN" of each VF that has an owner, and of each VF that a domain has in its XML. */
+static const char owners_script[] =
+	"cd /run/pfkeep-lab\n"
+	"pfkeep vf list --pf %s | while read -r vf bdf ids driver group domain; do\n"
+	"  echo \"$bdf $domain\"\n"
+	"done | grep '^0000:.* [^-]' >owned || :\n"
+	"vfs_of() { virsh -q dumpxml $2 $1 | sed -n '/<hostdev/,/<\\/hostdev>/{"
+	"/<source>/,/<\\/source>/"
+	"s/.*domain=.0x\\(....\\). bus=.0x\\(..\\). slot=.0x\\(..\\). function=.0x\\(.\\).*/"
+	"\\1:\\2:\\3.\\4 '$1'/p}'; }\n"
+	"for dom in $(virsh -q list --name | grep -v ^pfkeep-); do vfs_of $dom; done >live\n"
+	"for dom in $(virsh -q list --all --persistent --name | grep -v ^pfkeep-); do\n"
+	"  vfs_of $dom --inactive; done >defined\n"
+	"show() { for f in owned live defined; do sed \"s/^/$f: /\" $f >&2; done; exit 1; }\n"
+	"for f in owned live defined; do\n"
+	"  [ -z \"$(cut -d' ' -f1 $f | sort | uniq -d)\" ] || show; done\n"
+	"! grep -vxFf owned live >&2 || show\n"
+	"! grep -vxFf owned defined >&2 || show\n"
+	"! grep -vxFf defined owned >&2 || show\n";
+
+void pfkeep_assert_owners(struct lab *lab, const char *pf)
+{
+	free(lab_run(lab, 60, owners_script, pf));
 }

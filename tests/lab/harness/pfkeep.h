@@ -11,6 +11,11 @@
 
 /* The package, the module and the PF VM's image; pfkeepd runs. */
 void pfkeep_install(struct lab *lab);
+/*
+ * The first igb PF in its VM with all of its VFs; tenants that an earlier scenario left are
+ * gone. In a lab that is kept up, one adoption serves many scenarios. The caller frees.
+ */
+char *pfkeep_adopted(struct lab *lab);
 /* pfkeepd with these options of its own from now on, "" for none. */
 void pfkeep_options(struct lab *lab, const char *options);
 
@@ -27,5 +32,11 @@ void pfkeep_define(struct lab *lab, struct tenant *tenant, const char *pf, unsig
 		   const char *mac);
 /* Until pfkeepd has put it into the definition, on libvirt's event that there is one. */
 void pfkeep_wait_vf(struct lab *lab, const struct tenant *tenant);
+
+/*
+ * Books, definitions and running domains agree: each VF has one owner, which is who has it
+ * in its definition, and nobody else runs with it. While nothing is under way.
+ */
+void pfkeep_assert_owners(struct lab *lab, const char *pf);
 
 #endif
