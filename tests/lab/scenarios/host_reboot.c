@@ -13,7 +13,6 @@
 #include <cmocka.h>
 
 #include "tests/lab/harness/lab.h"
-#include "tests/lab/harness/pf.h"
 #include "tests/lab/harness/pfkeep.h"
 #include "tests/lab/harness/tenant.h"
 #include "tests/lab/harness/wire.h"
@@ -55,9 +54,7 @@ static void flow_is_whole(unsigned int id, unsigned int timeout_s)
 /* The consoles' folder, which is in /run, must be there before libvirt starts anything. */
 static void a_tenant_is_served(void **state)
 {
-	pfkeep_install(&lab);
-	pf = pf_find(&lab, PF_IGB);
-	free(lab_run(&lab, 300, "modprobe igb; udevadm settle; pfkeep pf adopt %s", pf));
+	pf = pfkeep_adopted(&lab);
 	/* Not the first one, which it would get by chance. */
 	pfkeep_define(&lab, &red, pf, 3, MAC);
 	pfkeep_wait_vf(&lab, &red);
