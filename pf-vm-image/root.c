@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "pf-vm-image/appliance.h"
@@ -13,6 +14,7 @@
 
 /* What an image and a vendor's additions need, several times over. */
 #define WORK_BYTES (1LL << 30)
+#define ROOM_MIN   (1u << 20)
 #define WORK_DISK  "/dev/sda"
 #define OLD_DISK   "/dev/sdb"
 
@@ -36,6 +38,16 @@ static int date_squashfs(const char *path, int64_t epoch, struct problem *p)
 	return ret;
 }
 
+/* libguestfs says of what it receives into dir that the receiver gave up, not why. */
+static int not_received(guestfs_h *g, const char *what, const char *dir, struct problem *p)
+{
+	struct statvfs fs;
+
+	if (!statvfs(dir, &fs) && fs.f_bavail < ROOM_MIN / fs.f_frsize)
+		return problem_set(p, -ENOSPC, "%s: %s", what, strerror(ENOSPC));
+	return edit_failed(g, what, p);
+}
+
 /* The tar goes through a file without a name: nothing of it can be left behind. */
 static int list_root(guestfs_h *g, const char *tmpdir, struct tree_want *wants, size_t n_wants,
 		     struct tree *ret_tree, struct problem *p)
@@ -47,7 +59,7 @@ static int list_root(guestfs_h *g, const char *tmpdir, struct tree_want *wants, 
 		return problem_set(p, -errno, "%s: %m", tmpdir);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (guestfs_tar_out_opts(g, "/", path, GUESTFS_TAR_OUT_OPTS_NUMERICOWNER, 1, -1))
-		ret = edit_failed(g, "image: can't be read", p);
+		ret = not_received(g, "image: can't be listed", tmpdir, p);
 	else
 		ret = tree_read_tar(fd, wants, n_wants, ret_tree, p);
 	close(fd);
@@ -132,7 +144,7 @@ static int fill_and_pack(guestfs_h *g, const struct root_job *job, const char *s
 	progress_step(job->progress, "pack the root file system");
 	/* lz4: the packing and the PF VM's start cost least; the size is no matter here. */
 	if (guestfs_mksquashfs(g, "/", squashfs, GUESTFS_MKSQUASHFS_COMPRESS, "lz4", -1))
-		ret = edit_failed(g, "mksquashfs", p);
+		ret = not_received(g, "mksquashfs", job->scratch->dir, p);
 	return ret ?: date_squashfs(squashfs, job->epoch, p);
 }
 
