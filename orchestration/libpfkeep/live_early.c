@@ -32,9 +32,10 @@ static const char *next_mount(const char *line, const char **ret_dir, const char
 	const char *end = strchrnul(line, '\n');
 
 	*ret_dir = line;
-	for (int i = 0; i < 4 && *ret_dir; i++) {
-		*ret_dir = memchr(*ret_dir, ' ', (size_t)(end - *ret_dir));
-		*ret_dir += *ret_dir != NULL;
+	for (int i = 0; i < 4; i++) {
+		const char *blank = memchr(*ret_dir, ' ', (size_t)(end - *ret_dir));
+
+		*ret_dir = blank ? blank + 1 : end;
 	}
 	*ret_type = strstr(line, " - ");
 	if (*ret_type && *ret_type < end)
