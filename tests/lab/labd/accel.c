@@ -122,14 +122,11 @@ static void probe_exited(void *data)
 
 static int probe_start(struct probe *probe, const struct artifacts *artifacts, int console)
 {
-	struct root_bind binds[] = {
-		{ artifacts->emulator, "emulator", true },
-		{ artifacts->kernel, "kernel", true },
-	};
-	struct root root = { artifacts->toolroot, binds, 2 };
+	struct root_bind binds[] = { { artifacts->kernel, "kernel", true } };
+	struct root root = { artifacts->toolroot, binds, 1 };
 	char serial[64];
 	char *argv[] = {
-		(char *)"/run/emulator",
+		(char *)"/usr/bin/qemu-system-x86_64",
 		(char *)"-nodefaults",
 		(char *)"-display",
 		(char *)"none",
@@ -199,7 +196,7 @@ static void machine_key(const struct artifacts *artifacts, const char *cpuinfo, 
 	model = model ? model : "";
 	uname(&uts);
 	snprintf(key, size, "%.*s|%s %s|%s", (int)strcspn(model, "\n"), model, uts.release,
-		 uts.version, artifacts->emulator);
+		 uts.version, artifacts->toolroot);
 }
 
 static bool recall(const char *memory, const char *key, struct accel *ret_accel)
