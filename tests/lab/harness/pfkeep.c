@@ -16,6 +16,8 @@
 #define CONFIG	   "/etc/pfkeep/pfkeepd.conf"
 #define MODULE	   "/var/lib/vfio-pci-sriov.ko"
 #define PACKAGE	   "/run/pfkeep.deb"
+#define ADOPT_S	   420 /* pfkeepd itself gives a PF VM 300 s to boot */
+#define SERVES_S   180
 
 /* modprobe finds it, as if DKMS had installed it: the kernel's own modules are read-only. */
 static void install_module(struct lab *lab)
@@ -54,7 +56,7 @@ char *pfkeep_adopted(struct lab *lab)
 
 	pfkeep_install(lab);
 	pf = pf_find(lab, PF_IGB);
-	free(lab_run(lab, 400,
+	free(lab_run(lab, ADOPT_S,
 		     "for dom in $(virsh -q list --all --name | grep -v ^pfkeep-); do\n"
 		     "  virsh -q destroy $dom >&2 || :\n"
 		     "  virsh -q undefine $dom >&2 || :\n"
@@ -64,6 +66,16 @@ char *pfkeep_adopted(struct lab *lab)
 		     "fi",
 		     pf, pf));
 	return pf;
+}
+
+char *pfkeep_pf_vm(struct lab *lab)
+{
+	char *text = lab_run(lab, 60, "echo VM $(virsh -q list --name | grep ^pfkeep-)");
+	char *name = lab_field(text, "VM ");
+
+	free(text);
+	assert_non_null(name);
+	return name;
 }
 
 void pfkeep_options(struct lab *lab, const char *options)
@@ -128,6 +140,15 @@ void pfkeep_wait_vf(struct lab *lab, const struct tenant *tenant)
 		     "virsh -q event --event lifecycle --timeout 1 >/dev/null 2>&1 || :; done' || "
 		     "{ journalctl -b -u pfkeepd --no-pager >&2; exit 1; }",
 		     tenant->name));
+}
+
+void pfkeep_serve(struct lab *lab, struct tenant *tenant, const char *pf, unsigned int vf,
+		  const char *mac)
+{
+	pfkeep_define(lab, tenant, pf, vf, mac);
+	pfkeep_wait_vf(lab, tenant);
+	tenant_boot(lab, tenant);
+	free(tenant_wait(lab, tenant, SERVES_S, TENANT_SERVES));
 }
 
 /* "BDF DOMAIN" of each VF that has an owner, and of each VF that a domain has in its XML. */

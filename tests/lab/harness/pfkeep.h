@@ -16,6 +16,8 @@ void pfkeep_install(struct lab *lab);
  * gone. In a lab that is kept up, one adoption serves many scenarios. The caller frees.
  */
 char *pfkeep_adopted(struct lab *lab);
+/* The domain of its PF VM; the caller frees. */
+char *pfkeep_pf_vm(struct lab *lab);
 /* pfkeepd with these options of its own from now on, "" for none. */
 void pfkeep_options(struct lab *lab, const char *options);
 
@@ -32,6 +34,9 @@ void pfkeep_define(struct lab *lab, struct tenant *tenant, const char *pf, unsig
 		   const char *mac);
 /* Until pfkeepd has put it into the definition, on libvirt's event that there is one. */
 void pfkeep_wait_vf(struct lab *lab, const struct tenant *tenant);
+/* Both, and then its boot, until it answers on that VF. */
+void pfkeep_serve(struct lab *lab, struct tenant *tenant, const char *pf, unsigned int vf,
+		  const char *mac);
 
 /*
  * Books, definitions and running domains agree: each VF has one owner, which is who has it

@@ -84,12 +84,9 @@ static void flow_is_whole(void)
 static void a_tenant_is_served(void **state)
 {
 	pf = pfkeep_adopted(&lab);
-	pfkeep_define(&lab, &red, pf, 1, RED_MAC);
 	pfkeep_define(&lab, &green, pf, 3, GREEN_MAC);
-	pfkeep_wait_vf(&lab, &red);
 	pfkeep_wait_vf(&lab, &green);
-	tenant_boot(&lab, &red);
-	free(tenant_wait(&lab, &red, 120, TENANT_SERVES));
+	pfkeep_serve(&lab, &red, pf, 1, RED_MAC);
 	before = look();
 	printf("# %s", before);
 	assert_all_is_well();

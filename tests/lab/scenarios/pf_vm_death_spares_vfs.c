@@ -16,7 +16,6 @@
 
 #include "tests/lab/harness/bench.h"
 #include "tests/lab/harness/lab.h"
-#include "tests/lab/harness/pf.h"
 #include "tests/lab/harness/pfkeep.h"
 #include "tests/lab/harness/sriov.h"
 #include "tests/lab/harness/tenant.h"
@@ -26,8 +25,7 @@
 #define MAC	"02:70:66:00:00:01"
 #define FRAMES	50 /* a second */
 #define READY_S 240
-#define AGAIN_S 20  /* from the PF's return to its tenants' */
-#define ADOPT_S 420 /* pfkeepd itself gives a PF VM 300 s to boot */
+#define AGAIN_S 20 /* from the PF's return to its tenants' */
 
 static struct lab lab;
 static struct bench bench;
@@ -54,22 +52,9 @@ static int teardown(void **state)
 
 static void a_tenant_is_served(void **state)
 {
-	char *text;
-
-	pfkeep_install(&lab);
-	free(lab_run(&lab, 60, "modprobe igb; udevadm settle"));
-	pf = pf_find(&lab, PF_IGB);
-	free(lab_run(&lab, ADOPT_S,
-		     "pfkeep pf show %s | grep -q 'driver  *vfio-pci-sriov' || "
-		     "pfkeep pf adopt %s",
-		     pf, pf));
-	text = lab_run(&lab, 60, "echo VM $(virsh -q list --name | grep pfkeep-)");
-	pf_vm = lab_field(text, "VM ");
-	free(text);
-	pfkeep_define(&lab, &red, pf, 0, MAC);
-	pfkeep_wait_vf(&lab, &red);
-	tenant_boot(&lab, &red);
-	free(tenant_wait(&lab, &red, 180, TENANT_SERVES));
+	pf = pfkeep_adopted(&lab);
+	pf_vm = pfkeep_pf_vm(&lab);
+	pfkeep_serve(&lab, &red, pf, 0, MAC);
 }
 
 static struct wire_flow begin(unsigned int count)

@@ -14,7 +14,6 @@
 
 #include "tests/lab/harness/bench.h"
 #include "tests/lab/harness/lab.h"
-#include "tests/lab/harness/pf.h"
 #include "tests/lab/harness/pfkeep.h"
 #include "tests/lab/harness/sriov.h"
 #include "tests/lab/harness/tenant.h"
@@ -28,7 +27,6 @@
 #define BAD_S	20 /* what the image that can't boot gets; the old one isn't asked for less */
 #define READY_S 420
 #define AGAIN_S 20
-#define ADOPT_S 420 /* pfkeepd itself gives a PF VM 300 s to boot */
 
 static struct lab lab;
 static struct bench bench;
@@ -56,29 +54,15 @@ static int teardown(void **state)
 /* The new image says so on its kernel's command line; the bad one's initrd is none. */
 static void a_tenant_is_served(void **state)
 {
-	char *text;
-
-	pfkeep_install(&lab);
+	pf = pfkeep_adopted(&lab);
+	pf_vm = pfkeep_pf_vm(&lab);
 	free(lab_run(&lab, 60,
-		     "modprobe igb; udevadm settle\n"
 		     "for i in " NEW " " BAD "; do mkdir -p $i; ln -sf " PFKEEP_IMAGE
 		     "/* $i; done\n"
 		     "rm " NEW "/manifest.json " BAD "/initrd; echo nothing >" BAD "/initrd\n"
 		     "sed 's/console=ttyS0/& " MARK "/' " PFKEEP_IMAGE "/manifest.json "
 		     ">" NEW "/manifest.json; grep -q " MARK " " NEW "/manifest.json"));
-	pf = pf_find(&lab, PF_IGB);
-	free(lab_run(&lab, ADOPT_S,
-		     "pfkeep pf show %s | grep -q 'driver  *vfio-pci-sriov' || "
-		     "pfkeep pf adopt %s",
-		     pf, pf));
-	text = lab_run(&lab, 60, "echo VM $(virsh -q list --name | grep pfkeep-)");
-	pf_vm = lab_field(text, "VM ");
-	free(text);
-	assert_non_null(pf_vm);
-	pfkeep_define(&lab, &red, pf, 0, MAC);
-	pfkeep_wait_vf(&lab, &red);
-	tenant_boot(&lab, &red);
-	free(tenant_wait(&lab, &red, 180, TENANT_SERVES));
+	pfkeep_serve(&lab, &red, pf, 0, MAC);
 }
 
 static struct wire_flow begin(unsigned int count)

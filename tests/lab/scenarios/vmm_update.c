@@ -17,7 +17,6 @@
 
 #include "tests/lab/harness/bench.h"
 #include "tests/lab/harness/lab.h"
-#include "tests/lab/harness/pf.h"
 #include "tests/lab/harness/pfkeep.h"
 #include "tests/lab/harness/sriov.h"
 #include "tests/lab/harness/tenant.h"
@@ -30,7 +29,6 @@
 #define BAD	"/var/lib/pfkeep-lab-bad-qemu"
 #define FRAMES	10 /* a second: what comes while the guest stands still fits its receive ring */
 #define TIMEOUT 240
-#define ADOPT_S 420 /* pfkeepd itself gives a PF VM 300 s to boot */
 
 static struct lab lab;
 static struct bench bench;
@@ -55,31 +53,13 @@ static int teardown(void **state)
 	return lab_down(&lab) || ret ? -1 : 0;
 }
 
-static char *word(const char *script)
-{
-	char *text = lab_run(&lab, 60, "echo WORD $(%s)", script);
-	char *found = lab_field(text, "WORD ");
-
-	free(text);
-	return found;
-}
-
 /* Another file than the one that runs, and as new. */
 static void a_tenant_is_served(void **state)
 {
-	pfkeep_install(&lab);
-	free(lab_run(&lab, 60,
-		     "modprobe igb; udevadm settle; cp --remove-destination " QEMU " " NEW));
-	pf = pf_find(&lab, PF_IGB);
-	free(lab_run(&lab, ADOPT_S,
-		     "pfkeep pf show %s | grep -q 'driver  *vfio-pci-sriov' || "
-		     "pfkeep pf adopt %s",
-		     pf, pf));
-	pf_vm = word("virsh -q list --name | grep pfkeep-");
-	pfkeep_define(&lab, &red, pf, 0, MAC);
-	pfkeep_wait_vf(&lab, &red);
-	tenant_boot(&lab, &red);
-	free(tenant_wait(&lab, &red, 180, TENANT_SERVES));
+	pf = pfkeep_adopted(&lab);
+	pf_vm = pfkeep_pf_vm(&lab);
+	free(lab_run(&lab, 60, "cp --remove-destination " QEMU " " NEW));
+	pfkeep_serve(&lab, &red, pf, 0, MAC);
 }
 
 /* The process of a domain, and the program that it is. */
