@@ -23,7 +23,9 @@
 #include "orchestration/hook/hook.h"
 #include "orchestration/pfkeep/command.h"
 #include "orchestration/testing/fakehost.h"
+#include "pfkeep/bdf.h"
 #include "pfkeep/cleanup.h"
+#include "pfkeep/record.h"
 #include "pfkeep/state.h"
 
 #define DAEMON	   "build/bin/pfkeepd"
@@ -33,6 +35,7 @@
 static struct fakehost host;
 static char socket_path[96], state_dir[96], notify_path[96];
 static int notify = -1;
+static int complaints = -1; /* where the daemon's go; -1: nowhere */
 static pid_t daemon_pid;
 static char *out, *err;
 
@@ -67,7 +70,7 @@ static pid_t spawn(void)
 	if (pid)
 		return pid;
 	setenv("NOTIFY_SOCKET", notify_path, 1);
-	dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
+	dup2(complaints >= 0 ? complaints : open("/dev/null", O_WRONLY), STDERR_FILENO);
 	execv(DAEMON, argv);
 	_exit(127);
 }
@@ -246,6 +249,58 @@ static void a_damaged_state_keeps_it_from_starting(void **state)
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
 }
 
+/* An adopted PF whose VM isn't even defined any more. */
+static void forget_the_pf_vm(void)
+{
+	struct record_pf pf = { .phase = RECORD_ADOPTED, .domain = "pfkeep-lost", .uuid = UUID };
+	struct state *books;
+	struct state_change change;
+
+	assert_int_equal(bdf_parse("0000:01:00.0", &pf.bdf), 0);
+	assert_int_equal(state_open(state_dir, &books, NULL), 0);
+	assert_int_equal(state_change_init(&change), 0);
+	assert_int_equal(record_put_pf(&change, &pf), 0);
+	assert_int_equal(state_commit(books, &change, NULL), 0);
+	state_change_release(&change);
+	state_close(books);
+}
+
+static unsigned int complaints_about(const char *words, int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	char text[4096];
+	size_t len = 0;
+	unsigned int n = 0;
+
+	while (n < 2 && poll(&pfd, 1, TIMEOUT_MS) == 1) {
+		ssize_t more = read(fd, text + len, sizeof(text) - 1 - len);
+
+		if (more <= 0)
+			break;
+		len += (size_t)more;
+		text[len] = '\0';
+		n = 0;
+		for (const char *at = text; (at = strstr(at, words)); at++)
+			n++;
+	}
+	return n;
+}
+
+static void a_pf_vm_that_couldnt_be_started_is_tried_again(void **state)
+{
+	int fds[2];
+
+	stop(SIGTERM);
+	forget_the_pf_vm();
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	complaints = fds[1];
+	start();
+	complaints = -1;
+	close(fds[1]);
+	assert_int_equal(complaints_about("0000:01:00.0", fds[0]), 2);
+	close(fds[0]);
+}
+
 /* What the hook says to libvirt about a domain with this in its XML. */
 static int hook(const char *operation, const char *metadata)
 {
@@ -317,6 +372,7 @@ int main(void)
 		T(it_ends_when_told_and_starts_after_being_killed),
 		T(there_is_one_daemon),
 		T(a_damaged_state_keeps_it_from_starting),
+		T(a_pf_vm_that_couldnt_be_started_is_tried_again),
 		T(the_hook_refuses_what_cant_be_met),
 		T(a_domain_that_libvirt_finds_again_is_never_refused),
 		T(without_the_daemon_only_domains_with_vfs_are_refused),

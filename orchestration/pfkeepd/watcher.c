@@ -262,6 +262,19 @@ static int attend(struct service *service, const struct happening *happening,
 	return ret;
 }
 
+/* One that recovery couldn't start has no end that would be heard of. */
+static int try_again(void *data, const struct record_pf *pf, struct problem *problem)
+{
+	const struct service *service = data;
+	struct deaths *deaths;
+
+	if (pf->phase != RECORD_ADOPTED || virt_is_running(service->core->conn, pf->uuid))
+		return 0;
+	deaths = deaths_of(pf->uuid);
+	deaths->due = now_s() + backoff(deaths);
+	return 0;
+}
+
 /* Whatever was missed meanwhile is found by looking. */
 static void recover(struct service *service)
 {
@@ -276,6 +289,8 @@ static void recover(struct service *service)
 		pthread_mutex_lock(&service->lock);
 	}
 	ret = core_recover(service->core, service->report, NULL, &problem);
+	if (!ret)
+		ret = record_each_pf(service->core->state, try_again, service, &problem);
 	if (ret) {
 		service->report(NULL, &problem);
 		_exit(1);
