@@ -62,6 +62,7 @@ ORCH_DRIVER := $(addprefix $(L)/,driver.c token.c)
 
 $(eval $(call unit_test,orch_owner,$(L)/owner_test.c $(L)/owner.c $(ORCH_NAMES)))
 $(eval $(call unit_test,orch_stages,$(L)/stages_test.c $(L)/stages.c $(ORCH_NAMES)))
+$(eval $(call unit_test,orch_run,$(L)/run_test.c $(L)/run.c $(ORCH_NAMES)))
 $(eval $(call unit_test,orch_driver,$(L)/driver_test.c $(ORCH_DRIVER) $(L)/uuid.c $(ORCH_TESTING) \
 	$(ORCH_NAMES) $(L)/pci.c $(L)/root.c))
 

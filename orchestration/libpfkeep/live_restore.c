@@ -37,6 +37,8 @@ struct work {
 	int session;
 	struct rlimit files; /* as QEMU is to have it */
 	struct live_qmp *qmp[LIVE_VMS_MAX];
+	/* Slow, and waiting for nothing: these run beside the rest. 0: none. */
+	pid_t kvm, warm[LIVE_VMS_MAX];
 };
 
 static int high(int fd)
@@ -61,12 +63,19 @@ static int raise_files(struct work *w, struct problem *problem)
 
 /* functions */
 
+static void load_kvm(struct work *w)
+{
+	static const char *const kvm[] = { "/sbin/modprobe", "-qa", "kvm-amd", "kvm-intel", NULL };
+
+	if (run_aside((char *const *)kvm, &w->kvm))
+		w->kvm = 0;
+}
+
 /* Built in, or loaded by somebody, or nobody needs it: then this may fail. */
 static void load_modules(const struct work *w)
 {
-	static const char *const base[] = { "/sbin/modprobe", "-qa",	   "irqbypass",
-					    "vfio",	      "iommufd",   "vfio-pci-core",
-					    "kvm-amd",	      "kvm-intel", NULL };
+	static const char *const base[] = { "/sbin/modprobe", "-qa",	       "irqbypass", "vfio",
+					    "iommufd",	      "vfio-pci-core", NULL };
 	char out[64];
 
 	run_output((char *const *)base, MODPROBE_MS, out, sizeof(out));
@@ -142,6 +151,27 @@ static int open_vm(const struct work *w, struct live_vm *vm, struct problem *pro
 }
 
 /* QEMU */
+
+/* Each program once: what it needs of the disk comes while memory and devices come back. */
+static void warm_up(struct work *w)
+{
+	for (size_t i = 0; i < w->live.n_vms; i++) {
+		char *const argv[] = { w->live.vms[i].argv[0], (char *)"-version", NULL };
+		size_t before = 0;
+
+		while (before < i && strcmp(w->live.vms[before].argv[0], argv[0]) != 0)
+			before++;
+		if (before < i || run_aside(argv, &w->warm[i]))
+			w->warm[i] = 0;
+	}
+}
+
+static void cool_down(struct work *w)
+{
+	for (size_t i = 0; i < w->live.n_vms; i++)
+		if (w->warm[i])
+			run_end(w->warm[i], 0);
+}
 
 /* In the child. */
 static void become_qemu(const struct work *w, const struct live_vm *vm)
@@ -254,8 +284,13 @@ static int attach(struct work *w, bool with_pf, struct problem *problem)
 /* A PF's QEMU sets the token that its VFs' open them with. */
 static int stage_attach(void *work, struct problem *problem)
 {
-	int ret = attach(work, true, problem);
+	struct work *w = work;
+	int ret;
 
+	if (w->kvm)
+		run_end(w->kvm, MODPROBE_MS);
+	w->kvm = 0;
+	ret = attach(work, true, problem);
 	return ret ? ret : attach(work, false, problem);
 }
 
@@ -333,8 +368,11 @@ static int read_record(struct work *w, struct problem *problem)
 static int restore_all(struct work *w, struct problem *problem)
 {
 	struct problem unwritten = { "" };
-	int ret = stages_run(stages, sizeof(stages) / sizeof(stages[0]), w, note_stage, w, problem);
+	int ret;
 
+	warm_up(w);
+	ret = stages_run(stages, sizeof(stages) / sizeof(stages[0]), w, note_stage, w, problem);
+	cool_down(w);
 	if (!ret)
 		w->live.result = LIVE_DONE;
 	end_all(w);
@@ -359,11 +397,14 @@ int live_restore(const struct root *root, size_t *ret_vms, struct problem *probl
 		live_report_lost(root, "retrieve", problem);
 		return ret == -ENOENT ? 0 : ret;
 	}
+	load_kvm(&w);
 	ret = read_record(&w, problem);
 	if (ret)
 		live_report_lost(root, "retrieve", problem);
 	else
 		ret = restore_all(&w, problem);
+	if (w.kvm)
+		run_end(w.kvm, 0);
 	*ret_vms = w.live.n_vms;
 	close(w.session);
 	live_release(&w.live);

@@ -20,6 +20,7 @@ static long now_ms(void)
 	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/* out -1: /dev/null */
 static int start(char *const *argv, int out, pid_t *ret_pid)
 {
 	static char *const env[] = { (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
@@ -31,7 +32,9 @@ static int start(char *const *argv, int out, pid_t *ret_pid)
 	if (ret)
 		return -ret;
 	if (!(ret = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)) &&
-	    !(ret = posix_spawn_file_actions_adddup2(&actions, out, 1)) &&
+	    !(ret = out < 0 ? posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY,
+							       0)
+			    : posix_spawn_file_actions_adddup2(&actions, out, 1)) &&
 	    !(ret = posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)))
 		ret = posix_spawn(ret_pid, argv[0], &actions, NULL, argv, env);
 	posix_spawn_file_actions_destroy(&actions);
@@ -85,12 +88,34 @@ static int reap(pid_t pid, long deadline, int *ret_status)
 	return waitpid(pid, ret_status, 0) == pid ? 0 : -errno;
 }
 
+static int finish(pid_t pid, long deadline)
+{
+	int status = 0, ret = reap(pid, deadline, &status);
+
+	if (ret) {
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+		return ret;
+	}
+	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -ECHILD;
+}
+
+int run_aside(char *const *argv, pid_t *ret_pid)
+{
+	return start(argv, -1, ret_pid);
+}
+
+int run_end(pid_t pid, int timeout_ms)
+{
+	return finish(pid, now_ms() + timeout_ms);
+}
+
 int run_output(char *const *argv, int timeout_ms, char *ret_text, size_t size)
 {
 	CLEANUP(cleanup_close) int in = -1;
 	CLEANUP(cleanup_close) int out = -1;
 	long deadline = now_ms() + timeout_ms;
-	int fds[2], status = 0, ret;
+	int fds[2], ret;
 	pid_t pid = -1;
 
 	if (pipe2(fds, O_CLOEXEC))
@@ -102,12 +127,9 @@ int run_output(char *const *argv, int timeout_ms, char *ret_text, size_t size)
 		return ret;
 	close(take_fd(&out));
 	ret = collect(in, deadline, ret_text, size);
-	if (!ret)
-		ret = reap(pid, deadline, &status);
 	if (ret) {
-		kill(pid, SIGKILL);
-		waitpid(pid, &status, 0);
+		finish(pid, 0);
 		return ret;
 	}
-	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -ECHILD;
+	return finish(pid, deadline);
 }
