@@ -33,6 +33,7 @@ static char labctl[PATH_MAX], dir[64];
 /* Files that a lab's parts are found by; no QEMU comes as far as to open them. */
 static const char *const parts[] = {
 	"toolroot",
+	"emulator/qemu-system-x86_64",
 	"kernel-pfkeep/vmlinuz",
 	"kernel-pfkeep/initrd.img",
 	"kernel-pfkeep/modules.img",
@@ -167,7 +168,7 @@ static void a_part_that_is_missing_is_named(void **state)
 		make_parts();
 	}
 	setenv("PFKEEP_PRODUCTS", "/nonexistent", 1);
-	REFUSED(1, "/nonexistent/kernel-pfkeep/vmlinuz: No such file", "up");
+	REFUSED(1, "/nonexistent/emulator/qemu-system-x86_64: No such file", "up");
 }
 
 static void more_memory_than_there_is_is_refused(void **state)

@@ -122,11 +122,14 @@ static void probe_exited(void *data)
 
 static int probe_start(struct probe *probe, const struct artifacts *artifacts, int console)
 {
-	struct root_bind binds[] = { { artifacts->kernel, "kernel", true } };
-	struct root root = { artifacts->toolroot, binds, 1 };
+	struct root_bind binds[] = {
+		{ artifacts->emulator, "emulator", true },
+		{ artifacts->kernel, "kernel", true },
+	};
+	struct root root = { artifacts->toolroot, binds, 2 };
 	char serial[64];
 	char *argv[] = {
-		(char *)"/usr/bin/qemu-system-x86_64",
+		(char *)"/run/emulator",
 		(char *)"-nodefaults",
 		(char *)"-display",
 		(char *)"none",
@@ -196,7 +199,7 @@ static void machine_key(const struct artifacts *artifacts, const char *cpuinfo, 
 	model = model ? model : "";
 	uname(&uts);
 	snprintf(key, size, "%.*s|%s %s|%s", (int)strcspn(model, "\n"), model, uts.release,
-		 uts.version, artifacts->toolroot);
+		 uts.version, artifacts->emulator);
 }
 
 static bool recall(const char *memory, const char *key, struct accel *ret_accel)

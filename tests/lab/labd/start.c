@@ -217,16 +217,21 @@ struct part {
 	const char *serial; /* NULL: no disk */
 };
 
-#define START_PARTS 8
+#define START_PARTS 9
 
 /* Returns how many there are; what a lab does without is left out. */
 static size_t list_parts(const struct artifacts *a, struct part parts[START_PARTS])
 {
 	const struct part all[START_PARTS] = {
-		{ a->kernel, "kernel", NULL },	      { a->initrd, "initrd", NULL },
-		{ a->root, "root", "root" },	      { a->modules, "modules", "modules" },
-		{ a->payload, "payload", "payload" }, { a->qemu, "qemu", "qemu" },
-		{ a->tools, "tools", "tools" },	      { a->pf_image, "pf-image", "pf-image" },
+		{ a->emulator, "emulator", NULL },
+		{ a->kernel, "kernel", NULL },
+		{ a->initrd, "initrd", NULL },
+		{ a->root, "root", "root" },
+		{ a->modules, "modules", "modules" },
+		{ a->payload, "payload", "payload" },
+		{ a->qemu, "qemu", "qemu" },
+		{ a->tools, "tools", "tools" },
+		{ a->pf_image, "pf-image", "pf-image" },
 	};
 	size_t n = 0;
 
@@ -282,7 +287,7 @@ static int start_qemu(struct labd *labd, struct lab_error *ret_error)
 		.spec = &labd->spec,
 		.kvm = labd->accel.kvm,
 		.tsc_khz = labd->tsc_khz,
-		.qemu = "/usr/bin/qemu-system-x86_64",
+		.qemu = "/run/emulator",
 		.kernel = "/run/kernel",
 		.initrd = "/run/initrd",
 		.disks = disks,

@@ -102,6 +102,8 @@ int artifacts_find(const char *kernel, struct artifacts *ret_artifacts, struct l
 	snprintf(host, sizeof(host), "host-%s", kernel);
 	err = artifacts_product("toolroot", a->toolroot, sizeof(a->toolroot), ret_error);
 	if (!err)
+		err = find_file("emulator", "qemu-system-x86_64", a->emulator, ret_error);
+	if (!err)
 		err = find_file(product, "vmlinuz", a->kernel, ret_error);
 	if (!err)
 		err = find_file(product, "initrd.img", a->initrd, ret_error);

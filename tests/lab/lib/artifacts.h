@@ -8,7 +8,8 @@
 #include "tests/lab/lib/spec.h"
 
 struct artifacts {
-	char toolroot[PATH_MAX]; /* a root to run QEMU in */
+	char toolroot[PATH_MAX]; /* a root to run the emulator in */
+	char emulator[PATH_MAX]; /* the QEMU that the lab host runs on */
 	char kernel[PATH_MAX];	 /* bzImage */
 	char initrd[PATH_MAX];
 	char root[PATH_MAX]; /* the lab host's disk, as it is after its first boot */

@@ -19,7 +19,7 @@ LONG_SCENARIOS := bad_domain_xml cpr_keeps_vfs host_reboot libvirtd_restart live
 
 SCENARIO ?= $(filter-out $(LONG_SCENARIOS),$(SCENARIOS))
 # What a lab runs on; built or found in the cache.
-LAB_PRODUCTS := toolroot image host-pfkeep host-stock payload module-pfkeep qemu pf-image
+LAB_PRODUCTS := toolroot emulator image host-pfkeep host-stock payload module-pfkeep qemu pf-image
 
 CHECK_LAST += lab
 .PHONY: check-lab lab-ready
