@@ -2,6 +2,7 @@
 #include "tests/lab/labd/machine.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 
 #include "tests/lab/agent/proto.h"
 
+/* Of each kernel of the lab. */
+#define KERNEL_HZ 250
 /* Queues of an NVMe VF: admin and two for I/O, an interrupt each. */
 #define NVME_VF_QUEUES 3
 /* What the PF's own controller keeps. */
@@ -78,11 +81,15 @@ static void add_board(struct argv *argv, const struct machine *m)
 
 static void add_kernel(struct argv *argv, const struct machine *m)
 {
-	char tsc[60] = "";
+	char tsc[80] = "";
 
-	/* Each CPU is a package of its own: Linux would take their TSCs for unsynchronized. */
+	/*
+	 * Each CPU is a package of its own: Linux would take their TSCs for unsynchronized,
+	 * and measure for up to a second how each counts.
+	 */
 	if (m->tsc_khz)
-		snprintf(tsc, sizeof(tsc), " tsc_early_khz=%u tsc=reliable", m->tsc_khz);
+		snprintf(tsc, sizeof(tsc), " tsc_early_khz=%u tsc=reliable lpj=%" PRIu64,
+			 m->tsc_khz, (uint64_t)m->tsc_khz * 1000 / KERNEL_HZ);
 	add(argv, "-kernel");
 	add(argv, "%s", m->kernel);
 	add(argv, "-initrd");

@@ -75,7 +75,8 @@ static void tcg_runs_each_cpu_in_its_thread_at_the_measured_rate(void **state)
 	char **argv = build(&spec, false, 2249998);
 
 	assert_int_equal(count(argv, "-accel", "tcg,thread=multi"), 1);
-	assert_int_equal(count(argv, "-append", " tsc_early_khz=2249998 tsc=reliable "), 1);
+	assert_int_equal(count(argv, "-append", " tsc_early_khz=2249998 tsc=reliable lpj=8999992 "),
+			 1);
 	assert_int_equal(count(argv, "-append", " no_timer_check "), 1);
 	assert_int_equal(count(argv, "-M", "q35,kernel-irqchip=split"), 1);
 	assert_int_equal(count(argv, "-device", "intel-iommu,intremap=on,caching-mode=off"), 1);
