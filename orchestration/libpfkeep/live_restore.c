@@ -63,9 +63,11 @@ static int raise_files(struct work *w, struct problem *problem)
 
 /* functions */
 
+/* The other vendor's isn't even tried: to find that out takes as long. */
 static void load_kvm(struct work *w)
 {
-	static const char *const kvm[] = { "/sbin/modprobe", "-qa", "kvm-amd", "kvm-intel", NULL };
+	const char *const kvm[] = { "/sbin/modprobe", "-q",
+				    __builtin_cpu_is("intel") ? "kvm-intel" : "kvm-amd", NULL };
 
 	if (run_aside((char *const *)kvm, &w->kvm))
 		w->kvm = 0;
