@@ -10,6 +10,8 @@
 #include "orchestration/libpfkeep/doctor_priv.h"
 #include "pfkeep/cleanup.h"
 
+/* VMs that can be handed over have shared memory: the size of its pages. */
+#define SHMEM "sys/kernel/mm/transparent_hugepage/shmem_enabled"
 #define KERNEL_OPTION(what) \
 	"add " what " to GRUB_CMDLINE_LINUX in /etc/default/grub, then: update-grub && reboot"
 #define PROC_FILE_MAX (4u << 20)
@@ -185,10 +187,28 @@ void doctor_kexec(struct doctor *d)
 		doctor_found(d, DOCTOR_OK, NULL, "kexec can load a kernel");
 }
 
+/*
+ * What is handed over page by page takes the longer the smaller the pages are. "advise" is
+ * not enough: iommufd takes the pages from the file, not from the mapping with the advice.
+ */
+static bool has_large_pages(const struct doctor *d)
+{
+	char text[128];
+
+	return root_read(d->root, SHMEM, text, sizeof(text)) || strstr(text, "[always]") ||
+	       strstr(text, "[within_size]") || strstr(text, "[force]");
+}
+
 void doctor_luo(struct doctor *d)
 {
-	if (root_exists(d->root, "dev/liveupdate"))
+	if (root_exists(d->root, "dev/liveupdate") && has_large_pages(d))
 		doctor_found(d, DOCTOR_OK, NULL, "the kernel can carry devices and memory over");
+	else if (root_exists(d->root, "dev/liveupdate"))
+		doctor_found(d, DOCTOR_WARNING,
+			     "echo within_size >/" SHMEM
+			     ", and " KERNEL_OPTION("transparent_hugepage_shmem=within_size"),
+			     "VMs' memory is in pages of 4 KiB: a live update is seconds longer by "
+			     "the GiB");
 	else if (root_exists(d->root, "sys/kernel/debug/kho") || booted_with(d->root, "kho=on"))
 		doctor_found(
 			d, DOCTOR_WARNING, KERNEL_OPTION("liveupdate=on"),

@@ -14,6 +14,7 @@
 #include "pfkeep/doctor.h"
 
 #define PF_DIR "sys/devices/pci0000:00/0000:00:01.0/0000:01:00.0"
+#define SHMEM  "sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
 static struct fakehost host;
 static struct bdf pf_bdf;
@@ -105,6 +106,14 @@ static void expect(const char *check, enum doctor_level level, const char *words
 	}
 	assert_int_equal(hits, 1);
 	assert_int_equal(report.worst, level);
+	doctor_release(&report);
+}
+
+static void assert_all_is_well(void)
+{
+	struct doctor_report report = examine(&pf_bdf, 1);
+
+	assert_int_equal(report.worst, DOCTOR_OK);
 	doctor_release(&report);
 }
 
@@ -257,6 +266,10 @@ static void an_apparmor_that_keeps_libvirtd_from_our_qemu_blocks(void **state)
 
 static void what_live_update_lacks_is_a_warning(void **state)
 {
+	fakehost_file(&host, SHMEM, "always within_size [advise] never deny force\n");
+	expect("live-update", DOCTOR_WARNING, "pages of 4 KiB");
+	fakehost_file(&host, SHMEM, "always [within_size] advise never deny force\n");
+	assert_all_is_well();
 	fakehost_remove(&host, "dev/liveupdate");
 	expect("live-update", DOCTOR_WARNING, "orchestrator");
 	fakehost_file(&host, "proc/cmdline", "root=/dev/vda1\n");
