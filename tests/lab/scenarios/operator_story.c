@@ -20,15 +20,18 @@
 #include "tests/lab/harness/pf.h"
 #include "tests/lab/harness/pfkeep.h"
 #include "tests/lab/harness/tenant.h"
+#include "tests/lab/harness/vfio.h"
 #include "tests/lab/harness/wire.h"
 
 #define RED_MAC	  "02:70:66:00:00:01"
 #define BLUE_MAC  "02:70:66:00:00:02"
 #define GREEN_MAC "02:70:66:00:00:03"
+#define PFVM_XML  "/run/pfkeep-lab/pf-vm.xml"
 
 static struct lab lab;
 static struct bench bench;
 static char *pf;
+static double adopt_s;
 
 static struct tenant red = {
 	.name = "red",
@@ -104,14 +107,45 @@ static void the_pf_goes_into_its_vm(void **state)
 	char *text;
 
 	free(operate(300, "pfkeep pf adopt %s", pf));
-	bench_row(&bench, "pf adopt with 7 VFs", now_s() - start, "s");
+	adopt_s = now_s() - start;
+	bench_row(&bench, "pf adopt with 7 VFs", adopt_s, "s");
 	text = operate(60, "pfkeep pf show %s", pf);
 	assert_non_null(strstr(text, "vfs          7 of 8"));
 	assert_non_null(strstr(text, "driver       vfio-pci-sriov"));
 	free(text);
 	/* The host has no interface of it any more. */
 	free(lab_run(&lab, 30, "[ ! -e /sys/bus/pci/devices/%s/net ]", pf));
+	free(lab_run(&lab, 30, "virsh -q dumpxml --inactive $(virsh -q list --name) >" PFVM_XML));
 	free(operate(60, "virsh list --all"));
+}
+
+/*
+ * As Kubernetes' SR-IOV network device plugin walks sysfs: network functions, no PF that
+ * has VFs; by vendor, device, driver; its PF, its number there, its group's file.
+ */
+static void a_device_plugin_finds_the_vfs(void **state)
+{
+	char *found =
+		lab_run(&lab, 60,
+			"cd /sys/bus/pci/devices\n"
+			"for fn in *; do\n"
+			"  case $(cat $fn/class) in 0x02*) :;; *) continue;; esac\n"
+			"  [ \"$(cat $fn/sriov_numvfs 2>/dev/null || echo 0)\" = 0 ] || continue\n"
+			"  pf=$(basename $(readlink $fn/physfn || echo none))\n"
+			"  for vf in $pf/virtfn*; do [ $vf -ef $fn ] || continue\n"
+			"    [ -c /dev/vfio/$(basename $(readlink $fn/iommu_group)) ]\n"
+			"    echo $pf/${vf##*/virtfn} $(cat $fn/vendor) $(cat $fn/device) "
+			"$(basename $(readlink $fn/driver)); done\n"
+			"done");
+
+	for (unsigned int i = 0; i < 7; i++) {
+		char line[80];
+
+		snprintf(line, sizeof(line), "%s/%u 0x8086 0x10ca vfio-pci-sriov\n", pf, i);
+		if (!strstr(found, line))
+			fail_msg("no %s in %s", line, found);
+	}
+	free(found);
 }
 
 static void tenants_get_vfs(void **state)
@@ -278,6 +312,35 @@ static void a_vf_moves(void **state)
 	free(tenant_wait(&lab, &green, 60, "LAB-JOB flow status=0"));
 }
 
+/* What the hook does in a start, by itself: libvirt waits for each of its three runs. */
+static void the_hook_is_quick(void **state)
+{
+	char *text = lab_run(
+		&lab, 300,
+		"cd /run/pfkeep-lab; hook=/etc/libvirt/hooks/qemu.d/pfkeep\n"
+		"now() { date +%%s%%N; }\n"
+		"median() { sort -n | sed -n 3p; }\n"
+		"virsh -q destroy green 2>/dev/null || :; rm -f starts hooks\n"
+		"for i in 1 2 3 4 5; do\n"
+		"  t=$(now); virsh -q start --paused green >&2; echo $(($(now) - t)) >>starts\n"
+		"  virsh -q dumpxml green >hook.xml; virsh -q destroy green >&2\n"
+		"  t=$(now); $hook green prepare begin - <hook.xml\n"
+		"  $hook green start begin - <hook.xml; $hook green started begin - <hook.xml\n"
+		"  echo $(($(now) - t)) >>hooks\n"
+		"  $hook green stopped end - <hook.xml; $hook green release end - <hook.xml\n"
+		"done\n"
+		"echo START $(median <starts); echo HOOK $(median <hooks)");
+	char *start = lab_field(text, "START "), *hook = lab_field(text, "HOOK ");
+	double start_s = strtod(start, NULL) / 1e9, hook_s = strtod(hook, NULL) / 1e9;
+
+	bench_row(&bench, "virsh start of a tenant with a VF", start_s, "s");
+	bench_row(&bench, "of which pfkeep's hook", hook_s, "s");
+	bench_row(&bench, "hook / rest of the start", 100 * hook_s / (start_s - hook_s), "%");
+	free(start);
+	free(hook);
+	free(text);
+}
+
 static void the_pf_goes_back(void **state)
 {
 	free(pfkeep_fails(&lab, 60, 1, "tenants have", "pf release %s", pf));
@@ -301,17 +364,61 @@ static void the_pf_goes_back(void **state)
 		     pf));
 }
 
+/*
+ * The domain that pfkeep made, by virsh alone: until its agent answers and its PF has a
+ * driver. Of an adoption it is the part that nobody can save.
+ */
+static void the_same_vm_boots_by_itself(void **state)
+{
+	char *text, *boot;
+	double boot_s;
+
+	vfio_bind(&lab, pf);
+	text = lab_run(&lab, 30,
+		       "echo FILE $(grep -o '/run/pfkeep/tokens/[a-z0-9.-]*' " PFVM_XML ")");
+	boot = lab_field(text, "FILE ");
+	vfio_make_token(&lab, boot);
+	free(boot);
+	free(text);
+	text = lab_run(
+		&lab, 400,
+		"cd /run/pfkeep-lab; vm=$(sed -n 's/.*<name>\\(.*\\)<.name>.*/\\1/p' " PFVM_XML
+		")\n"
+		"agent() { virsh -q qemu-agent-command --timeout 20 $vm \"$1\"; }\n"
+		"virsh -q define " PFVM_XML " >&2; mkfifo agent.events; exec 3<>agent.events\n"
+		"stdbuf -oL virsh -q event --domain $vm --event agent-lifecycle --loop "
+		"--timeout 300 >&3 & events=$!\n"
+		"start=$(date +%%s%%N); virsh -q start $vm >&2\n"
+		"grep -m1 \"'connected'\" <&3 >&2\n"
+		"until agent '{\"execute\":\"guest-file-open\",\"arguments\":{\"path\":"
+		"\"/sys/bus/pci/devices/0000:01:00.0/driver/module/refcnt\"}}' >&2; do :; done\n"
+		"echo BOOT $(($(date +%%s%%N) - start)); kill $events\n"
+		"virsh -q destroy $vm >&2; virsh -q undefine $vm >&2\n"
+		"cd /sys/bus/pci/devices/%s; echo >driver_override; echo %s >driver/unbind\n"
+		"echo %s >/sys/bus/pci/drivers_probe",
+		pf, pf, pf);
+	boot = lab_field(text, "BOOT ");
+	boot_s = strtod(boot, NULL) / 1e9;
+	bench_row(&bench, "the PF VM's own boot", boot_s, "s");
+	bench_row(&bench, "pf adopt / the PF VM's own boot", adopt_s / boot_s, "");
+	free(boot);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(doctor_finds_the_host_ready),
 		cmocka_unit_test(the_pf_goes_into_its_vm),
+		cmocka_unit_test(a_device_plugin_finds_the_vfs),
 		cmocka_unit_test(tenants_get_vfs),
 		cmocka_unit_test(the_wire_reaches_both),
 		cmocka_unit_test(daemons_come_and_go_under_tenants),
 		cmocka_unit_test(a_vlan_is_changed_under_a_tenant),
 		cmocka_unit_test(a_vf_moves),
+		cmocka_unit_test(the_hook_is_quick),
 		cmocka_unit_test(the_pf_goes_back),
+		cmocka_unit_test(the_same_vm_boots_by_itself),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
