@@ -372,6 +372,22 @@ static void many_start_and_stop_at_once(void **state)
 	assert_true(atomic_load(&slowest_ms) < HOOK_MS);
 }
 
+/* By `virsh metadata`, which is no new definition to libvirt. */
+static void metadata_that_is_set_is_heard_of(void **state)
+{
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+	CLEANUP(cleanup_free) char *xml = NULL;
+
+	assert_int_equal(virt_find(bed.core.conn, "web", &dom, NULL), 0);
+	if (virDomainSetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, "<vf pf='" BED_PF "'/>",
+				 "pfkeep", DOMAIN_NAMESPACE, VIR_DOMAIN_AFFECT_CONFIG))
+		fail_msg("%s", virGetLastErrorMessage());
+	xml = await_vf(dom);
+	assert_non_null(xml);
+	assert_non_null(strstr(xml, "<hostdev"));
+	assert_int_equal(virDomainUndefine(dom), 0);
+}
+
 /* All are undefined: nothing is anybody's. The lock stays: the watcher's thread never ends. */
 static void nothing_is_left_over(void **state)
 {
@@ -388,6 +404,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(many_start_and_stop_at_once, setup),
+		cmocka_unit_test(metadata_that_is_set_is_heard_of),
 		cmocka_unit_test(nothing_is_left_over),
 	};
 	int failed;

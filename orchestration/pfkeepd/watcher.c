@@ -114,6 +114,13 @@ static void on_agent(virConnectPtr conn, virDomainPtr dom, int state, int reason
 		dom);
 }
 
+/* `virsh metadata`: the definition is another one, of which libvirt says nothing else. */
+static void on_metadata(virConnectPtr conn, virDomainPtr dom, int type, const char *uri, void *data)
+{
+	if (type == VIR_DOMAIN_METADATA_ELEMENT && uri && !strcmp(uri, DOMAIN_NAMESPACE))
+		enqueue(DEFINED, dom);
+}
+
 static void on_close(virConnectPtr conn, int reason, void *data)
 {
 	enqueue(LIBVIRT_GONE, NULL);
@@ -130,6 +137,8 @@ static void follow(struct service *service)
 		fprintf(stderr, SD_ERR "libvirt tells no events: VFs are given on demand only\n");
 	virConnectDomainEventRegisterAny(conn, NULL, VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE,
 					 VIR_DOMAIN_EVENT_CALLBACK(on_agent), NULL, NULL);
+	virConnectDomainEventRegisterAny(conn, NULL, VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
+					 VIR_DOMAIN_EVENT_CALLBACK(on_metadata), NULL, NULL);
 	virConnectRegisterCloseCallback(conn, on_close, NULL, NULL);
 }
 
