@@ -169,11 +169,29 @@ static bool has_ours(const struct domain_info *info)
 	return false;
 }
 
+/* `virsh domrename`: the UUID says whose a VF is, but people read the name. */
+static int rename_vfs(struct tenant *t, struct problem *problem)
+{
+	int ret = 0;
+
+	for (size_t v = 0; v < t->n_vfs && !ret; v++) {
+		struct record_vf *vf = &t->vfs[v];
+
+		if (!strcmp(vf->domain, t->info.name))
+			continue;
+		snprintf(vf->domain, sizeof(vf->domain), "%s", t->info.name);
+		ret = core_save_vf(t->core, vf, problem);
+	}
+	return ret;
+}
+
 static int settle_defined(struct tenant *t, struct problem *problem)
 {
 	int bad, ret;
 
 	ret = load_vfs(t, t->info.uuid, problem);
+	if (!ret)
+		ret = rename_vfs(t, problem);
 	if (ret || (!t->n_vfs && !t->info.n_wants && !has_ours(&t->info)))
 		return ret;
 	for (int same = 1; same >= 0; same--)

@@ -107,6 +107,26 @@ static void an_undefined_domain_s_vf_is_as_new(void **state)
 	assert_false(root_exists(&bed.host.root, TOKEN_DIR "/" BED_WEB));
 }
 
+static void a_domain_with_another_name_is_the_same(void **state)
+{
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+	struct record_vf vf;
+
+	bed_must_adopt(3);
+	define_web(LIST(WANT("vlan='7'")));
+	must_settle(BED_WEB);
+	assert_int_equal(virt_find(bed.core.conn, "web", &dom, NULL), 0);
+	assert_int_equal(virDomainRename(dom, "shop", 0), 0);
+	bed.guest.n_ip = 0;
+	must_settle(BED_WEB);
+	assert_int_equal(record_get_vf(bed.core.state, &bed_pf, 0, &vf), 0);
+	assert_string_equal(vf.domain, "shop");
+	assert_string_equal(vf.claim.uuid, BED_WEB);
+	assert_int_equal(vfs_of(BED_WEB), 1);
+	assert_int_equal(bed.guest.n_ip, 0);
+	assert_int_equal(bed_may_start("shop"), 0);
+}
+
 static void a_running_domain_keeps_its_vf_until_it_stops(void **state)
 {
 	bed_must_adopt(3);
@@ -306,6 +326,7 @@ int main(void)
 		T(a_defined_domain_gets_what_it_asks_for_and_starts),
 		T(it_keeps_it_while_it_is_defined),
 		T(an_undefined_domain_s_vf_is_as_new),
+		T(a_domain_with_another_name_is_the_same),
 		T(a_running_domain_keeps_its_vf_until_it_stops),
 		T(what_it_asks_for_can_change),
 		T(a_vf_that_was_assigned_by_hand_serves_the_metadata),
