@@ -88,13 +88,13 @@ ORCH_PKGS := libpci libvirt libvirt-qemu json-c libxml-2.0
 $(eval $(call unit_test,orch_core,$(L)/core_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS),\
 	-Wl$(comma)--wrap=virDomainGetState))
 $(eval $(call unit_test,orch_start,$(L)/core_start_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS),\
-	-Wl$(comma)--wrap=virDomainAttachDeviceFlags))
+	$(addprefix -Wl$(comma)--wrap=,virDomainAttachDeviceFlags virDomainCreateXML)))
 $(eval $(call unit_test,orch_upgrade,$(L)/core_upgrade_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS),\
 	-Wl$(comma)--wrap=virDomainAttachDeviceFlags))
 # The calls to the outside are wrapped, to die before them.
 $(eval $(call unit_test,orch_crash,$(L)/core_crash_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS),\
 	$(addprefix -Wl$(comma)--wrap=,write fsync fdatasync renameat unlinkat virDomainCreate \
-	virDomainDestroy virDomainUndefine virDomainDefineXMLFlags virDomainCreateXML \
+	virDomainDestroy virDomainUndefineFlags virDomainDefineXMLFlags virDomainCreateXML \
 	virDomainAttachDeviceFlags)))
 $(eval $(call unit_test,orch_virt,$(L)/virt_test.c $(ORCH_ALL),$(ORCH_PKGS),\
 	-Wl$(comma)--wrap=virDomainIsActive))

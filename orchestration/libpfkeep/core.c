@@ -279,7 +279,10 @@ int core_start_vm(struct core *core, const char *uuid, const char *xml, bool apa
 {
 	int ret;
 
-	ret = token_show(core->root, uuid, false, core->config->qemu_user, NULL, problem);
+	/* It can be saved only while it hasn't its PF, and would come back without it. */
+	ret = virt_drop_saved(core->conn, uuid, problem);
+	if (!ret)
+		ret = token_show(core->root, uuid, false, core->config->qemu_user, NULL, problem);
 	if (ret)
 		return ret;
 	ret = xml || apart ? virt_start_as(core->conn, uuid, xml, apart, problem)

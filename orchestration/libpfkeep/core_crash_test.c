@@ -73,7 +73,7 @@ WRAP(int, fdatasync, (int fd), (fd))
 WRAP(int, fsync, (int fd), (fd))
 WRAP(int, renameat, (int a, const char *from, int b, const char *to), (a, from, b, to))
 WRAP(int, unlinkat, (int dir, const char *name, int flags), (dir, name, flags))
-WRAP(int, virDomainUndefine, (virDomainPtr dom), (dom))
+WRAP(int, virDomainUndefineFlags, (virDomainPtr dom, unsigned int flags), (dom, flags))
 /* The test driver has no such thing, so that the PF VM is started once more, with its PF. */
 WRAP(int, virDomainAttachDeviceFlags, (virDomainPtr dom, const char *xml, unsigned int flags),
      (dom, xml, flags))

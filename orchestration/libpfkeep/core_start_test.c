@@ -40,6 +40,21 @@ int __wrap_virDomainAttachDeviceFlags(virDomainPtr dom, const char *xml, unsigne
 	return 0;
 }
 
+static bool started_saved; /* the PF VM, with an image that QEMU's driver would restore */
+
+virDomainPtr __real_virDomainCreateXML(virConnectPtr conn, const char *xml, unsigned int flags);
+virDomainPtr __wrap_virDomainCreateXML(virConnectPtr conn, const char *xml, unsigned int flags);
+
+/* libvirt's test driver drops what was saved at each start. */
+virDomainPtr __wrap_virDomainCreateXML(virConnectPtr conn, const char *xml, unsigned int flags)
+{
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+
+	assert_int_equal(virt_find(conn, BED_VM, &dom, NULL), 0);
+	started_saved = virDomainHasManagedSaveImage(dom, 0);
+	return __real_virDomainCreateXML(conn, xml, flags);
+}
+
 static char said[256]; /* the last of the events that a test looks for */
 
 static void hear(void *data, struct json_object *event)
@@ -116,12 +131,31 @@ static void a_pf_vm_that_cant_be_given_its_pf_starts_with_it(void **state)
 	can_plug = false;
 }
 
+/* As libvirt does it in the moments in which the VM hasn't its PF. */
+static void a_pf_vm_boots_whatever_was_saved_of_it(void **state)
+{
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+
+	can_plug = true;
+	bed_must_adopt(3);
+	assert_int_equal(virt_find(bed.core.conn, BED_VM, &dom, NULL), 0);
+	assert_int_equal(virDomainManagedSave(dom, 0), 0);
+	assert_int_equal(core_start_pf(&bed.core, &bed_pf, &bed.problem), 0);
+	assert_false(started_saved);
+	check_serves(3);
+	/* Nor does it keep a PF from being given back. */
+	assert_int_equal(virDomainManagedSave(dom, 0), 0);
+	assert_int_equal(core_release(&bed.core, &bed_pf, false, &bed.problem), 0);
+	can_plug = false;
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, bed_setup, bed_teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_pf_vm_is_given_a_pf_with_vfs_when_it_is_up),
 		T(a_pf_vm_that_cant_be_given_its_pf_starts_with_it),
+		T(a_pf_vm_boots_whatever_was_saved_of_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,18 @@ int virt_start(virConnectPtr conn, const char *uuid, struct problem *problem)
 	return virDomainCreate(dom) ? failed_on(problem, dom) : 0;
 }
 
+int virt_drop_saved(virConnectPtr conn, const char *uuid, struct problem *problem)
+{
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+	int ret = virt_find(conn, uuid, &dom, problem);
+
+	if (ret)
+		return ret;
+	if (virDomainHasManagedSaveImage(dom, 0) == 1 && virDomainManagedSaveRemove(dom, 0))
+		return failed_on(problem, dom);
+	return 0;
+}
+
 /* It may end by itself in that moment. */
 static int stop(virDomainPtr dom, struct problem *problem)
 {
@@ -162,6 +174,9 @@ int virt_stop(virConnectPtr conn, const char *uuid, struct problem *problem)
 
 int virt_remove(virConnectPtr conn, const char *uuid, struct problem *problem)
 {
+	/* Else libvirt keeps the definition for what was saved of the domain. */
+	static const unsigned int all =
+		VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA;
 	CLEANUP(virt_free) virDomainPtr dom = NULL;
 	int ret;
 
@@ -172,7 +187,7 @@ int virt_remove(virConnectPtr conn, const char *uuid, struct problem *problem)
 	if (ret)
 		return ret;
 	/* A transient one is gone by now. */
-	if (virDomainIsPersistent(dom) == 1 && virDomainUndefine(dom))
+	if (virDomainIsPersistent(dom) == 1 && virDomainUndefineFlags(dom, all))
 		return failed_on(problem, dom);
 	return 0;
 }

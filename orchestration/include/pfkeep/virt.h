@@ -20,6 +20,8 @@ int virt_define(virConnectPtr conn, const char *xml, struct problem *problem);
 /* Of a domain that is defined: the definition becomes this one. */
 int virt_redefine(virConnectPtr conn, const char *xml, struct problem *problem);
 int virt_start(virConnectPtr conn, const char *uuid, struct problem *problem);
+/* It boots when it starts next, whatever was saved of it. */
+int virt_drop_saved(virConnectPtr conn, const char *uuid, struct problem *problem);
 /*
  * A PF VM by this XML instead of its definition (NULL: by that), which stays; or, if apart,
  * without its PF: -ENOENT if it has none.
