@@ -95,15 +95,18 @@ void doctor_remapping(struct doctor *d)
 			     "interrupts aren't remapped: VFIO refuses devices");
 }
 
+/* The file alone says nothing: systemd makes it at boot, for whoever opens it to load KVM. */
 void doctor_kvm(struct doctor *d)
 {
-	if (root_exists(d->root, "dev/kvm")) {
+	if (!root_exists(d->root, "sys/class/misc/kvm"))
+		doctor_found(d, DOCTOR_BLOCKER, "modprobe kvm_intel || modprobe kvm_amd",
+			     "no KVM: virtualisation is off in the firmware or the module isn't "
+			     "loaded");
+	else if (!root_exists(d->root, "dev/kvm"))
+		doctor_found(d, DOCTOR_BLOCKER, "udevadm trigger --name-match=kvm",
+			     "KVM is loaded, but there is no /dev/kvm");
+	else
 		doctor_found(d, DOCTOR_OK, NULL, "KVM is there");
-		return;
-	}
-	doctor_found(
-		d, DOCTOR_BLOCKER, "modprobe kvm_intel || modprobe kvm_amd",
-		"no /dev/kvm: virtualisation is off in the firmware or the module isn't loaded");
 }
 
 /* Pid of the daemon that starts QEMU, 0 if none runs. */

@@ -38,6 +38,7 @@ static int setup(void **state)
 	fakehost_file(&host, "proc/interrupts", "  8:  0  0  IR-IO-APIC 8-edge rtc0\n");
 	fakehost_file(&host, "proc/cmdline", "root=/dev/vda1 kho=on liveupdate=on\n");
 	fakehost_file(&host, "dev/kvm", "");
+	fakehost_dir(&host, "sys/class/misc/kvm");
 	fakehost_file(&host, "dev/liveupdate", "");
 	fakehost_file(&host, "run/libvirtd.pid", "712");
 	fakehost_file(&host, "proc/712/status", "Name:\tlibvirtd\nCapEff:\t000001ffffffffff\n");
@@ -166,8 +167,11 @@ static void unsafe_interrupts_are_a_warning(void **state)
 
 static void no_kvm_blocks(void **state)
 {
+	fakehost_remove(&host, "sys/class/misc/kvm");
+	expect("kvm", DOCTOR_BLOCKER, "no KVM");
+	fakehost_dir(&host, "sys/class/misc/kvm");
 	fakehost_remove(&host, "dev/kvm");
-	expect("kvm", DOCTOR_BLOCKER, "/dev/kvm");
+	expect("kvm", DOCTOR_BLOCKER, "no /dev/kvm");
 }
 
 static void no_module_for_this_kernel_blocks(void **state)
