@@ -17,7 +17,9 @@ WARN      := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-protot
              -Wpointer-arith -Wwrite-strings -Wformat=2 -Wno-unused-parameter
 CPPFLAGS  += -D_GNU_SOURCE -I. -Ihost-vfio-sriov/include -Iorchestration/include -Itests/lab/include
 CFLAGS    ?= -O2 -g
-override CFLAGS += -std=gnu11 $(WARN) -fno-strict-aliasing
+# The debug information has the folder in it, and the build id is made of that too: from any
+# folder the same bytes.
+override CFLAGS += -std=gnu11 $(WARN) -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)=.
 SANITIZE  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))

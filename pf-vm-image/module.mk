@@ -12,7 +12,7 @@ PF_IMAGE_COMMANDS := $(addprefix pf-vm-image/,pf-image.c command.c command_build
 PF_IMAGE_PKGS := libguestfs libarchive libkmod json-c nettle
 
 $(eval $(call program,pf-vm-image/pf-image,$(PF_IMAGE_COMMANDS) $(PF_IMAGE_LIB),$(PF_IMAGE_PKGS)))
-$(eval $(call program,pf-vm-image/pf-init,pf-vm-image/initrd/pf-init.c,,-static))
+$(eval $(call program,pf-vm-image/pf-init,pf-vm-image/initrd/pf-init.c,,-static -s))
 $(BUILD)/pf-vm-image/pf-image: | $(BUILD)/pf-vm-image/pf-init
 
 $(eval $(call unit_test,pf_image_tree,pf-vm-image/tree_test.c pf-vm-image/tree.c \

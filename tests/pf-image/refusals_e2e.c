@@ -26,7 +26,9 @@
 #include <cmocka.h>
 
 #include "pf-vm-image/files.h"
+#include "pf-vm-image/run.h"
 #include "pf-vm-image/scratch.h"
+#include "tests/lab/products/hash.h"
 #include "tests/pf-image/e2e.h"
 
 #define SIZE_LIMIT (150u << 20)
@@ -377,6 +379,41 @@ static void the_manual_has_every_option(void **state)
 	free(man);
 }
 
+/* The object has debug information, which the program is linked without. */
+static const char *const made[] = { "build/pf-vm-image/pf-init",
+				    "build/obj/pf-vm-image/initrd/pf-init.o" };
+#define MADE 2
+
+static void first_program_made_in(const char *name, char ret_hex[MADE][HASH_HEX + 1])
+{
+	static const char make[] =
+		"mkdir -p \"$1\"; cp -r Makefile mk pf-vm-image \"$1\"; cd \"$1\"; "
+		"env -u MAKEFLAGS -u MFLAGS make -s build/pf-vm-image/pf-init";
+	char dir[PATH_MAX], path[PATH_MAX];
+	const char *const argv[] = { "/bin/sh", "-ec", make, "sh", dir, NULL };
+	struct problem p = { .text = "" };
+
+	in_dir(name, dir);
+	if (run_program(argv, &(struct run_how){ 0 }, &p))
+		fail_msg("%s", p.text);
+	for (int i = 0; i < MADE; i++) {
+		assert_int_equal(scratch_path(dir, made[i], path), 0);
+		assert_int_equal(hash_file_at(AT_FDCWD, path, ret_hex[i]), 0);
+	}
+	assert_int_equal(scratch_remove_tree(dir), 0);
+}
+
+/* Else an image would be another one, built of another checkout. */
+static void the_first_program_is_the_same_from_any_folder(void **state)
+{
+	char one[MADE][HASH_HEX + 1], two[MADE][HASH_HEX + 1];
+
+	first_program_made_in("source", one);
+	first_program_made_in("another/longer/source", two);
+	for (int i = 0; i < MADE; i++)
+		assert_string_equal(one[i], two[i]);
+}
+
 static void signals_in_the_middle(void **state)
 {
 	e2e_expect_signalled("mmdebstrap", SIGINT, "build", other, NULL);
@@ -405,6 +442,7 @@ static int body(int argc, char **argv)
 		REFUSES(a_disk_that_fills_up),
 		REFUSES(a_line_that_makes_no_sense),
 		cmocka_unit_test(the_manual_has_every_option),
+		cmocka_unit_test(the_first_program_is_the_same_from_any_folder),
 		REFUSES(signals_in_the_middle),
 	};
 
