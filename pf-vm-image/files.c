@@ -55,22 +55,31 @@ int files_read(const char *dir, const char *name, char **ret_text, struct proble
 	return ret ? problem_set(p, ret, "%s: %s", path, strerror(-ret)) : 0;
 }
 
+int files_append(int fd, const void *data, size_t len)
+{
+	const char *at = data;
+
+	while (len) {
+		/* A disk that fills up takes a part of it; the next call says why. */
+		ssize_t n = write(fd, at, len);
+
+		if (n < 0)
+			return -errno;
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
 int files_write(const char *path, const char *text, size_t len, struct problem *p)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), ret = 0;
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), ret;
 
 	if (fd < 0)
 		return problem_set(p, -errno, "%s: %m", path);
-	while (len) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0) {
-			ret = problem_set(p, -errno, "%s: %m", path);
-			break;
-		}
-		text += n;
-		len -= n;
-	}
+	ret = files_append(fd, text, len);
+	if (ret)
+		problem_set(p, ret, "%s: %s", path, strerror(-ret));
 	if (close(fd) && !ret)
 		ret = problem_set(p, -errno, "%s: %m", path);
 	return ret;

@@ -12,6 +12,9 @@ int files_read(const char *dir, const char *name, char **ret_text, struct proble
 
 int files_write(const char *path, const char *text, size_t len, struct problem *p);
 
+/* All of it, or -errno. */
+int files_append(int fd, const void *data, size_t len);
+
 /* Copies a regular file; to must not be there. */
 int files_copy(const char *from, const char *to, unsigned int mode, struct problem *p);
 

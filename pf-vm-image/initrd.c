@@ -18,6 +18,15 @@ struct cpio {
 	struct problem *problem;
 };
 
+/* libarchive's own words are only that it couldn't write. */
+static int failed(struct cpio *c)
+{
+	int err = archive_errno(c->archive);
+
+	return problem_set(c->problem, err > 0 ? -err : -EIO, "initrd: %s",
+			   err > 0 ? strerror(err) : archive_error_string(c->archive));
+}
+
 static int add_header(struct cpio *c, const char *name, mode_t mode, int64_t size)
 {
 	struct archive_entry *e = archive_entry_new();
@@ -32,7 +41,7 @@ static int add_header(struct cpio *c, const char *name, mode_t mode, int64_t siz
 	archive_entry_set_ino64(e, ++c->inode);
 	archive_entry_set_mtime(e, 0, 0);
 	if (archive_write_header(c->archive, e) != ARCHIVE_OK)
-		ret = problem_set(c->problem, -EIO, "initrd: %s", archive_error_string(c->archive));
+		ret = failed(c);
 	archive_entry_free(e);
 	return ret;
 }
@@ -44,8 +53,7 @@ static int copy_file(struct cpio *c, int fd, int64_t size)
 
 	while ((n = read(fd, buf, sizeof(buf))) > 0) {
 		if (archive_write_data(c->archive, buf, n) != n)
-			return problem_set(c->problem, -EIO, "initrd: %s",
-					   archive_error_string(c->archive));
+			return failed(c);
 		size -= n;
 	}
 	if (n < 0)
@@ -100,11 +108,11 @@ int initrd_write(const struct initrd_source *s, const char *path, struct problem
 		return problem_set(p, -ENOMEM, "%s: no memory", path);
 	archive_write_set_format_cpio_newc(c.archive);
 	if (archive_write_open_filename(c.archive, path) != ARCHIVE_OK)
-		ret = problem_set(p, -EIO, "%s: %s", path, archive_error_string(c.archive));
+		ret = failed(&c);
 	if (!ret)
 		ret = add_all(&c, s);
 	if (archive_write_close(c.archive) != ARCHIVE_OK && !ret)
-		ret = problem_set(p, -EIO, "%s: %s", path, archive_error_string(c.archive));
+		ret = failed(&c);
 	archive_write_free(c.archive);
 	return ret;
 }

@@ -76,7 +76,7 @@ static int expand(const char *from, const char *to, struct problem *p)
 	struct archive_entry *e;
 	char buf[1 << 16];
 	la_ssize_t n = -1;
-	int fd, ret = 0;
+	int fd, ret = 0, written = 0;
 
 	fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (!a || fd < 0)
@@ -86,10 +86,11 @@ static int expand(const char *from, const char *to, struct problem *p)
 		archive_read_support_format_raw(a);
 		if (archive_read_open_filename(a, from, sizeof(buf)) == ARCHIVE_OK &&
 		    archive_read_next_header(a, &e) == ARCHIVE_OK)
-			while ((n = archive_read_data(a, buf, sizeof(buf))) > 0)
-				if (write(fd, buf, n) != n)
-					break;
-		if (n)
+			while (!written && (n = archive_read_data(a, buf, sizeof(buf))) > 0)
+				written = files_append(fd, buf, (size_t)n);
+		if (written)
+			ret = problem_set(p, written, "%s: %s", to, strerror(-written));
+		else if (n)
 			ret = problem_set(p, -EIO, "%s: can't be unpacked: %s", from,
 					  archive_error_string(a) ?: strerror(errno));
 	}

@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -122,6 +124,34 @@ static void an_initrd_without_its_init_is_refused(void **state)
 
 	assert_int_equal(initrd_write(&s, in_dir("one"), &p), -ENOENT);
 	assert_non_null(strstr(p.text, "/none"));
+}
+
+static void a_disk_that_is_full_is_said_of_the_initrd(void **state)
+{
+	struct initrd_source s = { .init = in_dir("pf-init"), .modules_dir = dir };
+	struct problem p = { .text = "" };
+
+	put("pf-init", "init", 4);
+	assert_int_equal(initrd_write(&s, "/dev/full", &p), -ENOSPC);
+	assert_string_equal(p.text, "initrd: No space left on device");
+}
+
+/* As a disk that fills up does: first a part is written, without an error. */
+static void what_is_written_in_part_fails(void **state)
+{
+	const struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
+	struct rlimit small = { 1000, RLIM_INFINITY };
+	char data[1500] = "";
+	int fd = open(in_dir("part"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600), ret;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	ret = files_append(fd, data, sizeof(data));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(ret, -EFBIG);
+	assert_int_equal(lseek(fd, 0, SEEK_CUR), 1000);
+	close(fd);
 }
 
 static void header(uint32_t words[28])
@@ -268,6 +298,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			an_initrd_holds_its_modules_in_order_and_is_reproducible, make_dir,
 			remove_dir),
+		cmocka_unit_test_setup_teardown(a_disk_that_is_full_is_said_of_the_initrd, make_dir,
+						remove_dir),
+		cmocka_unit_test_setup_teardown(what_is_written_in_part_fails, make_dir,
+						remove_dir),
 		cmocka_unit_test_setup_teardown(an_initrd_without_its_init_is_refused, make_dir,
 						remove_dir),
 		cmocka_unit_test_setup_teardown(a_disk_that_would_open_other_files_is_refused,

@@ -12,6 +12,7 @@
 #include <libkmod.h>
 
 #include "pf-vm-image/debian.h"
+#include "pf-vm-image/files.h"
 #include "pf-vm-image/run.h"
 #include "pf-vm-image/scratch.h"
 #include "pf-vm-image/vendor.h"
@@ -95,19 +96,26 @@ static bool is_module(const char *path)
 	return end && !strchr(end, '/') && (!end[3] || end[3] == '.');
 }
 
+/* libarchive's own words are only that it couldn't write. */
+static int write_error(struct archive *out)
+{
+	return archive_errno(out) > 0 ? -archive_errno(out) : -EIO;
+}
+
 /* To the new tar, and to fd unless it is negative. */
 static int copy_data(struct convert *c, int fd)
 {
 	char buf[1 << 16];
 	la_ssize_t n;
+	int ret = 0;
 
-	while ((n = archive_read_data(c->in, buf, sizeof(buf))) > 0) {
-		if (archive_write_data(c->out, buf, n) != n)
-			return -EIO;
-		if (fd >= 0 && write(fd, buf, n) != n)
-			return -EIO;
+	while (!ret && (n = archive_read_data(c->in, buf, sizeof(buf))) > 0) {
+		if (archive_write_data(c->out, buf, (size_t)n) != n)
+			ret = write_error(c->out);
+		else if (fd >= 0)
+			ret = files_append(fd, buf, (size_t)n);
 	}
-	return n < 0 ? -EIO : 0;
+	return ret ?: n < 0 ? -EIO : 0;
 }
 
 static int copy_module(struct convert *c, const char *path)
@@ -171,7 +179,7 @@ static int convert_entry(struct convert *c, struct archive_entry *e)
 		clean_entry(c, e);
 		c->dkms |= !!strstr(path, "/dkms.conf");
 		if (archive_write_header(c->out, e) != ARCHIVE_OK)
-			ret = -EIO;
+			ret = write_error(c->out);
 		else if (!link && archive_entry_filetype(e) == AE_IFREG && is_module(path) &&
 			 strchr(path, '/'))
 			ret = copy_module(c, path);
@@ -219,7 +227,7 @@ static int convert_tar(struct convert *c, const char *from, const char *to)
 		    archive_write_open_filename(c->out, to) == ARCHIVE_OK)
 			ret = convert_all(c);
 		if (archive_write_close(c->out) != ARCHIVE_OK && !ret)
-			ret = -EIO;
+			ret = write_error(c->out);
 	}
 	archive_read_free(c->in);
 	archive_write_free(c->out);

@@ -146,7 +146,7 @@ static void make_deb(const char *architecture)
 		fail_msg("%s", p.text);
 }
 
-static int convert(char **ret_status, struct problem *p)
+static int convert_to(const char *tar, char **ret_status, struct problem *p)
 {
 	struct vendor_deb v = { .deb = in_dir("vendor.deb"),
 				.kernel = KERNEL,
@@ -154,7 +154,12 @@ static int convert(char **ret_status, struct problem *p)
 				.work_dir = dir,
 				.log = in_dir("log") };
 
-	return vendor_convert_deb(&v, in_dir("out.tar"), ret_status, p);
+	return vendor_convert_deb(&v, tar, ret_status, p);
+}
+
+static int convert(char **ret_status, struct problem *p)
+{
+	return convert_to(in_dir("out.tar"), ret_status, p);
 }
 
 static void refused(const char *rule)
@@ -197,6 +202,20 @@ static void a_package_is_laid_out_as_the_image_is(void **state)
 	assert_non_null(strstr(status, "Status: install ok installed\n"));
 	free(status);
 	tree_free(&t);
+}
+
+static void a_disk_that_is_full_is_said_of_a_package(void **state)
+{
+	static const char info[] = MODINFO(KERNEL);
+	struct problem p = { .text = "" };
+	char *status = NULL;
+
+	put_module("pkg/lib/modules/" KERNEL "/updates/vendor_pf.ko", info, sizeof(info));
+	make_deb(debian_architecture());
+	assert_int_equal(convert_to("/dev/full", &status, &p), -ENOSPC);
+	assert_non_null(strstr(p.text, "vendor.deb: "));
+	assert_non_null(strstr(p.text, "No space left on device"));
+	assert_null(status);
 }
 
 static void a_package_for_another_kernel_is_refused(void **state)
@@ -271,6 +290,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(only_a_module_for_the_images_kernel_is_taken),
 		TEST(a_package_is_laid_out_as_the_image_is),
+		TEST(a_disk_that_is_full_is_said_of_a_package),
 		TEST(a_package_for_another_kernel_is_refused),
 		TEST(a_package_for_another_architecture_is_refused),
 		TEST(a_package_that_would_have_to_be_compiled_is_refused),
