@@ -8,7 +8,7 @@
 
 /* Without KVM and on a loaded machine; a boot takes seconds with it. */
 #define GUEST_BOOT_MS 600000
-#define GUEST_CALL_MS 60000
+#define GUEST_CALL_MS 180000
 
 struct guest {
 	struct vm vm;
