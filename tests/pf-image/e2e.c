@@ -348,7 +348,7 @@ void e2e_expect_same(const struct manifest *a, const struct manifest *b)
 		assert_string_equal(a->parts[i].sha256, b->parts[i].sha256);
 }
 
-static void expect_none(const char *dir, const char *prefix)
+void e2e_expect_none(const char *dir, const char *prefix)
 {
 	struct dirent *entry;
 	DIR *d = opendir(dir);
@@ -363,8 +363,8 @@ static void expect_none(const char *dir, const char *prefix)
 
 void e2e_expect_nothing_left(void)
 {
-	expect_none(e2e_dir, ".pf-image");
-	expect_none(getenv("TMPDIR"), "");
+	e2e_expect_none(e2e_dir, ".pf-image");
+	e2e_expect_none(getenv("TMPDIR"), "");
 }
 
 void e2e_make_deb(const char *deb, const char *architecture, const char *file, const char *place)

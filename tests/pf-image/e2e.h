@@ -52,6 +52,8 @@ const char *e2e_kernel(const char *image);
 
 void e2e_hash(const char *image, struct manifest *m);
 void e2e_expect_same(const struct manifest *a, const struct manifest *b);
+/* Nothing in dir whose name begins so. */
+void e2e_expect_none(const char *dir, const char *prefix);
 /* No temporary file in TMPDIR, none of pf-image's beside the images. */
 void e2e_expect_nothing_left(void);
 /* A package with this file at this place in it. */
