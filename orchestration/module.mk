@@ -5,6 +5,7 @@
 comma := ,
 L := orchestration/libpfkeep
 ORCH_TESTING := orchestration/testing/fakehost.c
+ORCH_LINE    := orchestration/testing/line.c
 
 ORCH_NAMES := $(addprefix $(L)/,bdf.c number.c problem.c vfconf.c vfname.c)
 ORCH_PCI   := $(addprefix $(L)/,pci.c pcicap.c root.c)
@@ -44,7 +45,7 @@ ORCH_CLI_PKGS := libpci libvirt libvirt-qemu json-c libxml-2.0 $(ORCH_NEXT_PKGS)
 
 $(eval $(call program,bin/pfkeep,$(C)/main.c $(ORCH_CLI) $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR),\
 	$(ORCH_CLI_PKGS)))
-$(eval $(call unit_test,orch_command,$(C)/command_test.c $(ORCH_CLI) $(ORCH_TESTING) $(ORCH_NAMES) \
+$(eval $(call unit_test,orch_command,$(C)/command_test.c $(ORCH_CLI) $(ORCH_TESTING) $(ORCH_LINE) $(ORCH_NAMES) \
 	$(ORCH_PCI) $(ORCH_DOCTOR),$(ORCH_CLI_PKGS)))
 
 $(eval $(call unit_test,orch_report,$(C)/report_test.c $(ORCH_CLI) $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR),\
@@ -117,7 +118,8 @@ $(eval $(call program,bin/pfkeep-hook,$(H)/main.c $(H)/hook.c $(L)/wire.c $(ORCH
 $(eval $(call unit_test,orch_parallel,$(D)/parallel_test.c $(D)/watcher.c $(ORCH_SERVICE) $(ORCH_ALL) $(ORCH_BED),\
 	$(ORCH_PKGS) libsystemd,-lpthread))
 
-$(eval $(call unit_test,orch_daemon,$(sort $(D)/daemon_test.c $(H)/hook.c $(ORCH_CLI) $(ORCH_ALL) $(ORCH_TESTING)),\
+$(eval $(call unit_test,orch_daemon,$(sort $(D)/daemon_test.c $(H)/hook.c $(ORCH_CLI) $(ORCH_ALL) $(ORCH_TESTING) \
+	$(ORCH_LINE)),\
 	$(ORCH_CLI_PKGS)))
 $(BUILD)/tests/orch_daemon: | $(BUILD)/bin/pfkeepd
 $(eval $(call unit_test,orch_manual,$(sort $(C)/manual_test.c $(ORCH_CLI) $(ORCH_ALL)),$(ORCH_CLI_PKGS)))
@@ -155,9 +157,9 @@ $(eval $(call install,pfkeep,755,$(O)/initramfs/pfkeep-restore,$(SHAREDIR)/initr
 $(eval $(call unit_test,orch_kernelimage,$(L)/kernelimage_test.c $(ORCH_NEXT) $(L)/root.c $(ORCH_NAMES),\
 	$(ORCH_NEXT_PKGS)))
 $(eval $(call unit_test,orch_live_check,$(L)/live_check_test.c $(addprefix $(L)/,live_cmdline.c live_device.c live_early.c root.c) \
-	$(ORCH_NAMES),json-c))
+	$(ORCH_TESTING) $(ORCH_NAMES),json-c))
 $(eval $(call fuzzer,orch_kernelimage_fuzz,tests/fuzz/orch_kernelimage_fuzz.c $(ORCH_NEXT) $(L)/root.c $(ORCH_NAMES),\
 	4096,$(ORCH_NEXT_PKGS),-dict=tests/fuzz/orch_kernelimage.dict))
 $(eval $(call unit_test,orch_cprstate,$(L)/cprstate_test.c $(L)/cprstate.c $(L)/problem.c))
 $(eval $(call unit_test,orch_live,$(L)/live_test.c $(L)/live.c $(L)/live_boot.c $(L)/live_record.c $(L)/live_vm.c \
-	$(ORCH_NAMES) $(L)/root.c,json-c))
+	$(ORCH_TESTING) $(ORCH_NAMES) $(L)/root.c,json-c))

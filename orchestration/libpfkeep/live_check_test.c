@@ -3,17 +3,14 @@
 #include "orchestration/testing/cmocka.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "orchestration/libpfkeep/live_cmdline.h"
 #include "orchestration/libpfkeep/live_early.h"
 #include "orchestration/libpfkeep/live_priv.h"
+#include "orchestration/testing/fakehost.h"
 
 #define ON "root=/dev/vda quiet liveupdate=on kho=on "
 
@@ -121,157 +118,112 @@ static void a_line_of_any_bytes_is_read_to_its_end(void **state)
 	refused(line, "iommu=off");
 }
 
-/* /sys of a host with a PF and its VF. */
-struct host {
-	char path[64];
-	struct root root;
-	struct live live;
-	struct live_function functions[2];
-};
+/* A host with a PF and its VF. */
+static struct fakehost host;
+static struct live_function functions[2];
+static struct live live = { .functions = functions, .n_functions = 2 };
 
-static void make(const struct host *h, const char *path, const void *data, size_t len, bool link)
-{
-	char whole[256];
-	int fd;
-
-	snprintf(whole, sizeof(whole), "%s/sys/bus/pci/devices/%s", h->path, path);
-	for (char *p = whole + strlen(h->path) + 1; *p; p++)
-		if (*p == '/') {
-			*p = '\0';
-			mkdir(whole, 0755);
-			*p = '/';
-		}
-	unlink(whole);
-	if (link) {
-		assert_int_equal(symlink(data, whole), 0);
-		return;
-	}
-	fd = open(whole, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, data, len), len);
-	close(fd);
-}
-
-#define PF   "0000:01:00.0"
-#define VF   "0000:01:10.0"
-#define PROC "../../../../proc/"
+#define PF	      "0000:01:00.0"
+#define VF	      "0000:01:10.0"
+#define DMAR	      "../../../virtual/iommu/dmar0"
+#define AT(bdf, name) "sys/bus/pci/devices/" bdf "/" name
 
 static int setup(void **state)
 {
-	struct host *h = calloc(1, sizeof(*h));
 	uint8_t config[4096] = { 0 };
 
-	snprintf(h->path, sizeof(h->path), "/tmp/live_check.XXXXXX");
-	if (!mkdtemp(h->path) || root_open(h->path, &h->root))
-		return -1;
-	make(h, PF "/config", config, sizeof(config), false);
-	make(h, VF "/config", config, sizeof(config), false);
-	make(h, PF "/iommu", "../../../virtual/iommu/dmar0", 0, true);
-	make(h, VF "/iommu", "../../../virtual/iommu/dmar0", 0, true);
-	make(h, VF "/physfn", "../" PF, 0, true);
-	h->functions[0] = (struct live_function){ .bdf = PF, .held = true };
-	h->functions[1] = (struct live_function){ .bdf = VF, .vf = true, .held = true };
-	h->live.functions = h->functions;
-	h->live.n_functions = 2;
-	*state = h;
+	fakehost_setup(&host);
+	fakehost_file_bytes(&host, AT(PF, "config"), config, sizeof(config));
+	fakehost_file_bytes(&host, AT(VF, "config"), config, sizeof(config));
+	fakehost_link(&host, AT(PF, "iommu"), DMAR);
+	fakehost_link(&host, AT(VF, "iommu"), DMAR);
+	fakehost_link(&host, AT(VF, "physfn"), "../" PF);
+	functions[0] = (struct live_function){ .bdf = PF, .held = true };
+	functions[1] = (struct live_function){ .bdf = VF, .vf = true, .held = true };
 	return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
 }
 
 static int teardown(void **state)
 {
-	struct host *h = *state;
-	int ret = nftw(h->path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-
-	root_close(&h->root);
-	free(h);
-	return ret;
+	fakehost_teardown(&host);
+	return 0;
 }
 
-static void device_is_refused(struct host *h, const char *why)
+static void device_is_refused(const char *why)
 {
 	struct problem problem = { "" };
 
-	assert_true(live_check_devices(&h->root, &h->live, &problem) < 0);
+	assert_true(live_check_devices(&host.root, &live, &problem) < 0);
 	if (!strstr(problem.text, why))
 		fail_msg("no '%s' in: %s", why, problem.text);
 }
 
-static void devices_are_taken(struct host *h)
+static void devices_are_taken(void)
 {
 	struct problem problem = { "" };
 
-	if (live_check_devices(&h->root, &h->live, &problem))
+	if (live_check_devices(&host.root, &live, &problem))
 		fail_msg("%s", problem.text);
 }
 
 static void a_pf_and_its_vf_behind_vt_d_are_taken(void **state)
 {
-	devices_are_taken(*state);
+	devices_are_taken();
 }
 
 static void a_vf_without_its_pf_is_refused(void **state)
 {
-	struct host *h = *state;
-
-	h->functions[0].held = false;
-	device_is_refused(h, VF ": a VF can be carried over only with its PF, and no VM has " PF);
+	functions[0].held = false;
+	device_is_refused(VF ": a VF can be carried over only with its PF, and no VM has " PF);
 	/* nobody's VF is not carried */
-	h->functions[1].held = false;
-	devices_are_taken(h);
+	functions[1].held = false;
+	devices_are_taken();
 }
 
 static void an_iommu_that_cant_hand_over_is_refused(void **state)
 {
-	struct host *h = *state;
-
-	make(h, PF "/iommu", "../../../virtual/iommu/ivhd0", 0, true);
-	device_is_refused(h, PF ": its translation can't be carried over: ivhd0 is no VT-d");
+	fakehost_link(&host, AT(PF, "iommu"), "../../../virtual/iommu/ivhd0");
+	device_is_refused(PF ": its translation can't be carried over: ivhd0 is no VT-d");
 }
 
 static void a_device_that_uses_ats_is_refused(void **state)
 {
-	struct host *h = *state;
 	uint8_t config[4096] = { 0 };
 
 	/* AER, then ATS */
 	memcpy(config + 0x100, "\x01\x00\x02\x15", 4);
 	memcpy(config + 0x150, "\x0f\x00\x01\x00\x00\x00\x00\x80", 8);
-	make(h, VF "/config", config, sizeof(config), false);
-	device_is_refused(h, VF ": it uses ATS");
+	fakehost_file_bytes(&host, AT(VF, "config"), config, sizeof(config));
+	device_is_refused(VF ": it uses ATS");
 	config[0x157] = 0;
-	make(h, VF "/config", config, sizeof(config), false);
-	devices_are_taken(h);
+	fakehost_file_bytes(&host, AT(VF, "config"), config, sizeof(config));
+	devices_are_taken();
 	/* a list that never ends, one that leads out, one that is cut */
 	memcpy(config + 0x150, "\x01\x00\x02\x10", 4);
-	make(h, VF "/config", config, sizeof(config), false);
-	devices_are_taken(h);
+	fakehost_file_bytes(&host, AT(VF, "config"), config, sizeof(config));
+	devices_are_taken();
 	memcpy(config + 0x150, "\x01\x00\xf2\xff", 4);
-	make(h, VF "/config", config, sizeof(config), false);
-	devices_are_taken(h);
-	make(h, VF "/config", config, 0x152, false);
-	devices_are_taken(h);
+	fakehost_file_bytes(&host, AT(VF, "config"), config, sizeof(config));
+	devices_are_taken();
+	fakehost_file_bytes(&host, AT(VF, "config"), config, 0x152);
+	devices_are_taken();
 	/* the last one that there is room for begins, and is longer */
 	memcpy(config + 0x150, "\x01\x00\xc2\xff", 4);
 	config[0xffc] = 0x0f;
-	make(h, VF "/config", config, sizeof(config), false);
-	devices_are_taken(h);
+	fakehost_file_bytes(&host, AT(VF, "config"), config, sizeof(config));
+	devices_are_taken();
 }
 
-static bool is_early(struct host *h, const char *file)
+static bool is_early(const char *file)
 {
 	static char *argv[] = { (char *)"/usr/bin/qemu", NULL };
 	struct live_vm vm = { .pid = 7, .argv = argv };
-	struct live live = { .vms = &vm, .n_vms = 1 };
+	struct live vms = { .vms = &vm, .n_vms = 1 };
 	struct problem problem = { "" };
 	bool early;
 
-	make(h, PROC "7/fd/5", file, 0, true);
-	if (live_early(&h->root, &live, &early, &problem))
+	fakehost_link(&host, "proc/7/fd/5", file);
+	if (live_early(&host.root, &vms, &early, &problem))
 		fail_msg("%s", problem.text);
 	return early;
 }
@@ -285,22 +237,20 @@ static void vms_whose_files_the_initramfs_has_are_early(void **state)
 				     "25 21 8:4 / /mnt rw - ext4 /dev/sda4 rw\n"
 				     "26 21 0:30 / /mnt rw - tmpfs tmpfs rw\n"
 				     "broken";
-	struct host *h = *state;
-
-	make(h, PROC "self/mountinfo", mounts, sizeof(mounts) - 1, false);
-	assert_true(is_early(h, "/var/lib/disk"));
-	assert_true(is_early(h, "/run/disk"));
-	assert_true(is_early(h, "/usr/share/firmware"));
-	assert_true(is_early(h, "/srv/my"));
-	assert_true(is_early(h, "/srv/my vms2/disk"));
-	assert_true(is_early(h, "/dev/vda"));
-	assert_true(is_early(h, "anon_inode:kvm-vm"));
+	fakehost_file(&host, "proc/self/mountinfo", mounts);
+	assert_true(is_early("/var/lib/disk"));
+	assert_true(is_early("/run/disk"));
+	assert_true(is_early("/usr/share/firmware"));
+	assert_true(is_early("/srv/my"));
+	assert_true(is_early("/srv/my vms2/disk"));
+	assert_true(is_early("/dev/vda"));
+	assert_true(is_early("anon_inode:kvm-vm"));
 	/* only the last is seen */
-	assert_true(is_early(h, "/mnt/disk"));
-	assert_false(is_early(h, "/srv/my vms/disk"));
-	assert_false(is_early(h, "/srv/my vms"));
-	assert_false(is_early(h, "/dev/dm-3"));
-	assert_false(is_early(h, "/dev/md127"));
+	assert_true(is_early("/mnt/disk"));
+	assert_false(is_early("/srv/my vms/disk"));
+	assert_false(is_early("/srv/my vms"));
+	assert_false(is_early("/dev/dm-3"));
+	assert_false(is_early("/dev/md127"));
 }
 
 static void what_an_update_said_of_the_restore_the_next_one_does_not_repeat(void **state)

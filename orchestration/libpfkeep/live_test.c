@@ -3,134 +3,79 @@
 #include "orchestration/testing/cmocka.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "orchestration/libpfkeep/live_boot.h"
+#include "orchestration/testing/fakehost.h"
 #include "pfkeep/cleanup.h"
 #include "pfkeep/live.h"
-#include "orchestration/libpfkeep/live_boot.h"
 
-/* A host's /proc and /sys, as far as they are looked at. */
-struct host {
-	char path[64];
-	struct root root;
-};
-
-static void make(const struct host *h, const char *path, const char *text, size_t len)
-{
-	char whole[512];
-	int fd;
-
-	snprintf(whole, sizeof(whole), "%s/%s", h->path, path);
-	for (char *p = whole + strlen(h->path) + 1; *p; p++)
-		if (*p == '/') {
-			*p = '\0';
-			mkdir(whole, 0755);
-			*p = '/';
-		}
-	fd = open(whole, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, len), len);
-	close(fd);
-}
-
-static void link_to(const struct host *h, const char *path, const char *target)
-{
-	char whole[512];
-
-	snprintf(whole, sizeof(whole), "%s/%s", h->path, path);
-	unlink(whole);
-	make(h, path, "", 0);
-	assert_int_equal(unlink(whole), 0);
-	assert_int_equal(symlink(target, whole), 0);
-}
+static struct fakehost host;
 
 static int setup(void **state)
 {
-	struct host *h = calloc(1, sizeof(*h));
-
-	if (!h)
-		return -1;
-	snprintf(h->path, sizeof(h->path), "/tmp/live_test.XXXXXX");
-	if (!mkdtemp(h->path) || root_open(h->path, &h->root))
-		return -1;
-	mkdir(h->path, 0755);
-	make(h, "proc/meminfo", "", 0);
-	*state = h;
+	fakehost_setup(&host);
+	fakehost_file(&host, "proc/meminfo", "");
 	return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
 }
 
 static int teardown(void **state)
 {
-	struct host *h = *state;
-	int ret = nftw(h->path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-
-	root_close(&h->root);
-	free(h);
-	return ret;
+	fakehost_teardown(&host);
+	return 0;
 }
 
 #define MONITOR                                                         \
 	"-chardev\0socket,id=qmp,path=/run/vm.qmp,server=on,wait=off\0" \
 	"-mon\0chardev=qmp,mode=control\0"
 
-static void add_process(const struct host *h, int pid, const char *args, size_t len)
+static void add_process(int pid, const char *args, size_t len)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "proc/%d/cmdline", pid);
-	make(h, path, args, len);
+	fakehost_file_bytes(&host, path, args, len);
 	snprintf(path, sizeof(path), "proc/%d/fd/9", pid);
-	link_to(h, path, "anon_inode:kvm-vm");
+	fakehost_link(&host, path, "anon_inode:kvm-vm");
 }
 
-static void add_function(const struct host *h, int pid, int fd, const char *bdf, bool vf)
+static void add_function(int pid, int fd, const char *bdf, bool vf)
 {
 	char path[128], text[160];
 
 	snprintf(path, sizeof(path), "proc/%d/fd/%d", pid, fd);
-	link_to(h, path, "/dev/vfio/devices/vfio0");
+	fakehost_link(&host, path, "/dev/vfio/devices/vfio0");
 	snprintf(path, sizeof(path), "proc/%d/fdinfo/%d", pid, fd);
 	snprintf(text, sizeof(text), "pos:\t0\nvfio-device-syspath: /sys/devices/x/%s\n", bdf);
-	make(h, path, text, strlen(text));
+	fakehost_file(&host, path, text);
 	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/driver", bdf);
-	link_to(h, path, "../../../bus/pci/drivers/vfio-pci-sriov");
+	fakehost_link(&host, path, "../../../bus/pci/drivers/vfio-pci-sriov");
 	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/physfn", bdf);
 	if (vf)
-		link_to(h, path, "../0000:01:00.0");
+		fakehost_link(&host, path, "../0000:01:00.0");
 }
 
-#define ADD(h, pid, args) add_process(h, pid, args, sizeof(args) - 1)
+#define ADD(pid, args) add_process(pid, args, sizeof(args) - 1)
 
 static void vms_are_found_those_with_a_pf_first(void **state)
 {
-	struct host *h = *state;
 	struct problem problem = { "" };
 	struct live live;
 
-	ADD(h, 10,
-	    "/usr/bin/qemu\0-name\0guest=red,debug-threads=on\0-incoming\0file:/x\0" MONITOR);
-	add_function(h, 10, 20, "0000:01:10.0", true);
-	ADD(h, 20, "/usr/bin/qemu\0-name\0pf\0" MONITOR);
-	add_function(h, 20, 20, "0000:01:00.0", false);
-	make(h, "proc/30/cmdline", "/bin/sh", 8);
+	ADD(10, "/usr/bin/qemu\0-name\0guest=red,debug-threads=on\0-incoming\0file:/x\0" MONITOR);
+	add_function(10, 20, "0000:01:10.0", true);
+	ADD(20, "/usr/bin/qemu\0-name\0pf\0" MONITOR);
+	add_function(20, 20, "0000:01:00.0", false);
+	fakehost_file_bytes(&host, "proc/30/cmdline", "/bin/sh", 8);
 	/* two VFs, one of them nobody's */
-	link_to(h, "sys/bus/pci/devices/0000:01:00.0/virtfn0", "../0000:01:10.0");
-	link_to(h, "sys/bus/pci/devices/0000:01:00.0/virtfn1", "../0000:01:10.2");
-	link_to(h, "sys/bus/pci/devices/0000:01:10.2/driver", "../x/vfio-pci-sriov");
-	link_to(h, "sys/bus/pci/devices/0000:01:10.2/physfn", "../0000:01:00.0");
+	fakehost_link(&host, "sys/bus/pci/devices/0000:01:00.0/virtfn0", "../0000:01:10.0");
+	fakehost_link(&host, "sys/bus/pci/devices/0000:01:00.0/virtfn1", "../0000:01:10.2");
+	fakehost_link(&host, "sys/bus/pci/devices/0000:01:10.2/driver", "../x/vfio-pci-sriov");
+	fakehost_link(&host, "sys/bus/pci/devices/0000:01:10.2/physfn", "../0000:01:00.0");
 	live_init(&live);
-	if (live_find(&h->root, &live, &problem))
+	if (live_find(&host.root, &live, &problem))
 		fail_msg("%s", problem.text);
 	assert_int_equal(live.n_vms, 2);
 	assert_string_equal(live.vms[0].name, "pf");
@@ -147,13 +92,13 @@ static void vms_are_found_those_with_a_pf_first(void **state)
 	live_release(&live);
 }
 
-static void refuses(const struct host *h, const char *words)
+static void refuses(const char *words)
 {
 	struct problem problem = { "" };
 	struct live live;
 
 	live_init(&live);
-	assert_int_equal(live_find(&h->root, &live, &problem), -EOPNOTSUPP);
+	assert_int_equal(live_find(&host.root, &live, &problem), -EOPNOTSUPP);
 	if (!strstr(problem.text, words))
 		fail_msg("says nothing of '%s': %s", words, problem.text);
 	live_release(&live);
@@ -161,42 +106,36 @@ static void refuses(const struct host *h, const char *words)
 
 static void a_vm_that_cant_be_started_again_is_named(void **state)
 {
-	struct host *h = *state;
-
-	ADD(h, 10, "/usr/bin/qemu\0-name\0red\0");
-	refuses(h, "red (process 10): QEMU has no QMP monitor");
-	ADD(h, 10, "qemu\0-name\0red\0" MONITOR);
-	refuses(h, "full path");
-	ADD(h, 10, "/usr/bin/qemu\0-name\0a/b\0" MONITOR);
-	refuses(h, "-name");
-	ADD(h, 10, "/usr/bin/qemu\0-name\0red\0-netdev\0tap,id=n,fd=33\0" MONITOR);
-	refuses(h, "fd=");
-	ADD(h, 10, "/usr/bin/qemu\0-name\0red\0-sandbox\0on,spawn=deny\0" MONITOR);
-	refuses(h, "sandbox");
-	ADD(h, 10, "/usr/bin/qemu\0-name\0red\0" MONITOR);
-	ADD(h, 11, "/usr/bin/qemu\0-name\0red\0" MONITOR);
-	refuses(h, "another VM has this name");
+	ADD(10, "/usr/bin/qemu\0-name\0red\0");
+	refuses("red (process 10): QEMU has no QMP monitor");
+	ADD(10, "qemu\0-name\0red\0" MONITOR);
+	refuses("full path");
+	ADD(10, "/usr/bin/qemu\0-name\0a/b\0" MONITOR);
+	refuses("-name");
+	ADD(10, "/usr/bin/qemu\0-name\0red\0-netdev\0tap,id=n,fd=33\0" MONITOR);
+	refuses("fd=");
+	ADD(10, "/usr/bin/qemu\0-name\0red\0-sandbox\0on,spawn=deny\0" MONITOR);
+	refuses("sandbox");
+	ADD(10, "/usr/bin/qemu\0-name\0red\0" MONITOR);
+	ADD(11, "/usr/bin/qemu\0-name\0red\0" MONITOR);
+	refuses("another VM has this name");
 }
 
 static void a_device_that_cant_be_carried_is_named(void **state)
 {
-	struct host *h = *state;
-
-	ADD(h, 10, "/usr/bin/qemu\0-name\0red\0" MONITOR);
-	link_to(h, "proc/10/fd/11", "/dev/vfio/12");
-	refuses(h, "VFIO group");
-	link_to(h, "proc/10/fd/11", "/dev/vfio/devices/vfio3");
-	refuses(h, "which function");
+	ADD(10, "/usr/bin/qemu\0-name\0red\0" MONITOR);
+	fakehost_link(&host, "proc/10/fd/11", "/dev/vfio/12");
+	refuses("VFIO group");
+	fakehost_link(&host, "proc/10/fd/11", "/dev/vfio/devices/vfio3");
+	refuses("which function");
 }
 
 /* Who has a device without being a VM that we know how to carry. */
 static void a_program_with_a_device_is_named(void **state)
 {
-	struct host *h = *state;
-
-	make(h, "proc/10/cmdline", "/usr/bin/dpdk", 14);
-	add_function(h, 10, 5, "0000:01:10.0", true);
-	refuses(h, "(process 10)");
+	fakehost_file_bytes(&host, "proc/10/cmdline", "/usr/bin/dpdk", 14);
+	add_function(10, 5, "0000:01:10.0", true);
+	refuses("(process 10)");
 }
 
 static const char record[] =
@@ -329,7 +268,6 @@ static void a_report_has_no_more_than_is_told(void **state)
 /* The kernel's log, of a host that is up for longer than any boot takes. */
 static void the_boot_is_split_by_what_the_kernel_says(void **state)
 {
-	struct host *h = *state;
 	struct live live;
 	uint64_t us;
 
@@ -341,14 +279,14 @@ static void the_boot_is_split_by_what_the_kernel_says(void **state)
 	/* it isn't there: all of it is one phase */
 	live_init(&live);
 	live_phase_at(&live, "preserve", 1);
-	live_boot_split(&live, &h->root, live_ticks());
+	live_boot_split(&live, &host.root, live_ticks());
 	assert_int_equal(live.n_phases, 2);
 	assert_string_equal(live.phases[1].name, "boot");
-	make(h, "dev/kmsg", "6,345,1000,-;Run /init as init process\n", 40);
+	fakehost_file(&host, "dev/kmsg", "6,345,1000,-;Run /init as init process\n");
 	live_init(&live);
 	live.ticks_per_ms = 1000;
 	live_phase_at(&live, "preserve", 1);
-	live_boot_split(&live, &h->root, live_ticks());
+	live_boot_split(&live, &host.root, live_ticks());
 	assert_int_equal(live.n_phases, 4);
 	assert_string_equal(live.phases[1].name, "jump");
 	assert_string_equal(live.phases[2].name, "kernel");

@@ -8,9 +8,9 @@
 
 #include "orchestration/pfkeep/command.h"
 #include "orchestration/testing/fakehost.h"
+#include "orchestration/testing/line.h"
 
 static struct fakehost host;
-static char *out, *err;
 
 static const struct fakehost_pf igb = {
 	.bdf = "0000:01:00.0",
@@ -38,46 +38,21 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	fakehost_teardown(&host);
-	free(out);
-	free(err);
-	out = err = NULL;
+	line_release();
 	return 0;
 }
 
-/* Runs "pfkeep" with the words of the line; "@" stands for --root and the host. */
+/* "@" stands for --root and the host. */
 static enum command_status run(const char *line)
 {
-	char copy[256], *rest = copy, *word, *argv[16] = { (char *)"pfkeep" };
-	enum command_status status;
-	size_t out_len, err_len;
-	FILE *o, *e;
-	int argc = 1;
-
-	free(out);
-	free(err);
-	o = open_memstream(&out, &out_len);
-	e = open_memstream(&err, &err_len);
-	assert_true(o && e);
-	snprintf(copy, sizeof(copy), "%s", line);
-	while ((word = strsep(&rest, " "))) {
-		if (strcmp(word, "@")) {
-			argv[argc++] = word;
-			continue;
-		}
-		argv[argc++] = (char *)"--root";
-		argv[argc++] = host.dir;
-	}
-	status = command_main(argc, argv, o, e);
-	fclose(o);
-	fclose(e);
-	return status;
+	return line_run(line, (const char *const[]){ "--root", host.dir, NULL });
 }
 
 /* "field" of the answer's element i (or of the answer, if i is -1), as text. */
 static const char *json_field(int i, const char *field)
 {
 	static char text[2048];
-	struct json_object *all = json_tokener_parse(out), *one, *value;
+	struct json_object *all = json_tokener_parse(line_out), *one, *value;
 
 	assert_non_null(all);
 	one = i < 0 ? all : json_object_array_get_idx(all, (size_t)i);
@@ -89,17 +64,14 @@ static const char *json_field(int i, const char *field)
 
 static void one_bad_line(const char *line, enum command_status status, const char *words)
 {
-	assert_int_equal(run(line), status);
-	assert_string_equal(out, "");
-	if (!strstr(err, words))
-		fail_msg("'%s' said: %s", line, err);
+	line_fails(line, (const char *const[]){ "--root", host.dir, NULL }, status, words);
 }
 
 static void pfs_are_listed(void **state)
 {
 	assert_int_equal(run("pf list @"), COMMAND_DONE);
-	assert_string_equal(err, "");
-	assert_non_null(strstr(out, "0000:01:00.0   8086:10c9 igb                 3/7"));
+	assert_string_equal(line_err, "");
+	assert_non_null(strstr(line_out, "0000:01:00.0   8086:10c9 igb                 3/7"));
 	assert_int_equal(run("pf list --json @"), COMMAND_DONE);
 	assert_string_equal(json_field(0, "bdf"), "0000:01:00.0");
 	assert_string_equal(json_field(0, "total_vfs"), "7");
@@ -110,8 +82,8 @@ static void pfs_are_listed(void **state)
 static void a_pf_is_shown_with_its_vfs(void **state)
 {
 	assert_int_equal(run("pf show 0000:01:00.0 @"), COMMAND_DONE);
-	assert_non_null(strstr(out, "vfs          3 of 7"));
-	assert_non_null(strstr(out, "vf 2         0000:02:10.4 driver vfio-pci-sriov"));
+	assert_non_null(strstr(line_out, "vfs          3 of 7"));
+	assert_non_null(strstr(line_out, "vf 2         0000:02:10.4 driver vfio-pci-sriov"));
 	assert_int_equal(run("pf show @ --json 0000:01:00.0"), COMMAND_DONE);
 	assert_non_null(strstr(json_field(-1, "vfs"), "0000:02:10.4"));
 }
@@ -123,7 +95,7 @@ static void vfs_are_listed_and_shown_by_either_name(void **state)
 	assert_string_equal(json_field(1, "pf"), "0000:01:00.0");
 	assert_string_equal(json_field(1, "index"), "1");
 	assert_int_equal(run("vf list @ --pf 0000:01:00.0"), COMMAND_DONE);
-	assert_non_null(strstr(out, "0000:01:00.0/2"));
+	assert_non_null(strstr(line_out, "0000:01:00.0/2"));
 	assert_int_equal(run("vf show @ --json 0000:01:00.0/2"), COMMAND_DONE);
 	assert_string_equal(json_field(-1, "bdf"), "0000:02:10.4");
 	assert_int_equal(run("vf show @ --json 0000:02:10.4"), COMMAND_DONE);
@@ -133,8 +105,8 @@ static void vfs_are_listed_and_shown_by_either_name(void **state)
 static void doctor_fails_when_something_blocks(void **state)
 {
 	assert_int_equal(run("doctor @ 0000:01:00.0"), COMMAND_FAILED);
-	assert_non_null(strstr(out, "blocker  kvm"));
-	assert_non_null(strstr(out, "to mend it: modprobe kvm_intel"));
+	assert_non_null(strstr(line_out, "blocker  kvm"));
+	assert_non_null(strstr(line_out, "to mend it: modprobe kvm_intel"));
 	assert_int_equal(run("doctor @ --json"), COMMAND_FAILED);
 	assert_string_equal(json_field(0, "check"), "iommu");
 	assert_string_equal(json_field(0, "level"), "ok");
@@ -163,8 +135,8 @@ static void wrong_usage_ends_with_2(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		assert_int_equal(run(bad[i]), COMMAND_USAGE);
-		assert_string_equal(out, "");
-		assert_true(*err);
+		assert_string_equal(line_out, "");
+		assert_true(*line_err);
 	}
 }
 
@@ -179,10 +151,10 @@ static void every_command_explains_itself(void **state)
 		snprintf(line, sizeof(line), "%s%s%s --help", command->noun ? command->noun : "",
 			 command->noun ? " " : "", command->verb);
 		assert_int_equal(run("--help"), COMMAND_DONE);
-		assert_non_null(strstr(out, command->help));
+		assert_non_null(strstr(line_out, command->help));
 		assert_int_equal(run(line), COMMAND_DONE);
-		assert_memory_equal(out, "usage: pfkeep ", 14);
-		assert_non_null(strstr(out, command->help));
+		assert_memory_equal(line_out, "usage: pfkeep ", 14);
+		assert_non_null(strstr(line_out, command->help));
 	}
 }
 

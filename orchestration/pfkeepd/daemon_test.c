@@ -23,6 +23,7 @@
 #include "orchestration/hook/hook.h"
 #include "orchestration/pfkeep/command.h"
 #include "orchestration/testing/fakehost.h"
+#include "orchestration/testing/line.h"
 #include "pfkeep/bdf.h"
 #include "pfkeep/cleanup.h"
 #include "pfkeep/record.h"
@@ -37,7 +38,7 @@ static char socket_path[96], state_dir[96], notify_path[96];
 static int notify = -1;
 static int complaints = -1; /* where the daemon's go; -1: nowhere */
 static pid_t daemon_pid;
-static char *out, *err;
+static char *err; /* what the hook said */
 
 /* The daemon says READY=1 there, as it does to systemd. */
 static void listen_for_ready(void)
@@ -122,48 +123,17 @@ static int teardown(void **state)
 		stop(SIGKILL);
 	close(notify);
 	fakehost_teardown(&host);
-	free(out);
+	line_release();
 	free(err);
-	out = err = NULL;
+	err = NULL;
 	return 0;
 }
 
-/* As in command_test.c; "@" stands for the options that lead to this host. */
-static enum command_status run(const char *line)
-{
-	char copy[256], *rest = copy, *word, *argv[20] = { (char *)"pfkeep" };
-	enum command_status status;
-	size_t out_len, err_len;
-	FILE *o, *e;
-	int argc = 1;
-
-	free(out);
-	free(err);
-	o = open_memstream(&out, &out_len);
-	e = open_memstream(&err, &err_len);
-	assert_true(o && e);
-	snprintf(copy, sizeof(copy), "%s", line);
-	while ((word = strsep(&rest, " "))) {
-		if (strcmp(word, "@")) {
-			argv[argc++] = word;
-			continue;
-		}
-		argv[argc++] = (char *)"--root";
-		argv[argc++] = host.dir;
-		argv[argc++] = (char *)"--socket";
-		argv[argc++] = socket_path;
-	}
-	status = command_main(argc, argv, o, e);
-	fclose(o);
-	fclose(e);
-	return status;
-}
-
+/* "@" stands for the options that lead to this host. */
 static void expect(const char *line, enum command_status status, const char *words)
 {
-	if (run(line) != status || !strstr(err, words))
-		fail_msg("'%s' said: %s", line, err);
-	assert_string_equal(out, "");
+	line_fails(line, (const char *const[]){ "--root", host.dir, "--socket", socket_path, NULL },
+		   status, words);
 }
 
 static void the_socket_is_for_root_alone(void **state)

@@ -80,6 +80,7 @@ void fakehost_file(struct fakehost *host, const char *path, const char *text)
 void fakehost_link(struct fakehost *host, const char *path, const char *target)
 {
 	make_dirs(host, path, false);
+	unlinkat(host->root.fd, path, 0);
 	assert_int_equal(symlinkat(target, host->root.fd, path), 0);
 }
 

@@ -37,6 +37,7 @@ void fakehost_teardown(struct fakehost *host);
 
 void fakehost_file(struct fakehost *host, const char *path, const char *text);
 void fakehost_file_bytes(struct fakehost *host, const char *path, const void *bytes, size_t len);
+/* In place of a link or a file that is there. */
 void fakehost_link(struct fakehost *host, const char *path, const char *target);
 void fakehost_remove(struct fakehost *host, const char *path);
 void fakehost_dir(struct fakehost *host, const char *path);
