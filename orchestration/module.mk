@@ -99,6 +99,7 @@ $(eval $(call unit_test,orch_crash,$(L)/core_crash_test.c $(ORCH_ALL) $(ORCH_BED
 	virDomainAttachDeviceFlags)))
 $(eval $(call unit_test,orch_virt,$(L)/virt_test.c $(ORCH_ALL),$(ORCH_PKGS),\
 	-Wl$(comma)--wrap=virDomainIsActive))
+$(eval $(call unit_test,orch_refused,$(L)/core_refused_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS)))
 $(eval $(call unit_test,orch_metadata,$(L)/core_metadata_test.c $(ORCH_ALL) $(ORCH_BED),$(ORCH_PKGS)))
 
 D := orchestration/pfkeepd

@@ -94,6 +94,13 @@ static int default_agent(struct core *core, virDomainPtr dom, bool wait,
 		    : 0;
 }
 
+int core_blame_pf(const struct bdf *pf, int ret, struct problem *problem)
+{
+	char name[BDF_TEXT];
+
+	return ret ? problem_prefix(problem, ret, "%s", bdf_format(pf, name)) : 0;
+}
+
 static int open_agent(struct core *core, const struct record_pf *pf, bool wait, bool driver,
 		      struct core_agent *ret_agent, struct problem *problem)
 {
@@ -108,7 +115,9 @@ static int open_agent(struct core *core, const struct record_pf *pf, bool wait, 
 	else
 		ret = default_agent(core, agent.dom, wait, &agent.link, problem);
 	if (!ret && driver)
-		ret = guest_wait_driver(&agent.link, core->config->driver_ms, problem);
+		ret = core_blame_pf(
+			&pf->bdf, guest_wait_driver(&agent.link, core->config->driver_ms, problem),
+			problem);
 	if (ret)
 		core_agent_close(&agent);
 	else

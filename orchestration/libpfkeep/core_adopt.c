@@ -182,7 +182,7 @@ static int stage_create(void *work, struct problem *problem)
 	if (!ret)
 		ret = guest_set_vfs(&agent.link, a->pf.vfs, problem);
 	core_agent_close(&agent);
-	return ret;
+	return core_blame_pf(&a->pf.bdf, ret, problem);
 }
 
 /* Whoever made the VFs, they must be gone before the PF goes back. */
@@ -296,7 +296,7 @@ static int change_vfs(struct core *core, const struct record_pf *pf, uint16_t vf
 	ret = core_agent_open(core, pf, false, &agent, problem);
 	if (ret)
 		return ret;
-	ret = guest_set_vfs(&agent.link, vfs, problem);
+	ret = core_blame_pf(&pf->bdf, guest_set_vfs(&agent.link, vfs, problem), problem);
 	if (!ret)
 		ret = core_take_vfs(core, &pf->bdf, vfs, problem);
 	core_agent_close(&agent);

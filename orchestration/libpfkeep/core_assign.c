@@ -17,6 +17,7 @@ int core_apply_vf(struct core *core, const struct bdf *pf, uint16_t index,
 {
 	struct core_agent agent;
 	struct record_pf record;
+	char name[BDF_TEXT];
 	int ret;
 
 	if (!conf->set)
@@ -28,7 +29,7 @@ int core_apply_vf(struct core *core, const struct bdf *pf, uint16_t index,
 		return ret;
 	ret = guest_set_vf(&agent.link, index, conf, problem);
 	core_agent_close(&agent);
-	return ret;
+	return ret ? problem_prefix(problem, ret, "%s/%u", bdf_format(pf, name), index) : 0;
 }
 
 int core_set_vf(struct core *core, const struct bdf *pf, uint16_t index, const struct vfconf *conf,
@@ -84,8 +85,9 @@ static int change_live(struct assignment *a, bool attach, struct problem *proble
 static int stage_claim(void *work, struct problem *problem)
 {
 	struct assignment *a = work;
+	struct vfconf before; /* the same, as an assignment sets nothing */
 
-	return core_claim(a->core, a->any, &a->vf, problem);
+	return core_claim(a->core, a->any, &a->vf, &before, problem);
 }
 
 static int stage_define(void *work, struct problem *problem)

@@ -50,7 +50,8 @@ static int give_back(struct core *core, const struct record_vf *vf, struct probl
 	return ret;
 }
 
-int core_claim(struct core *core, bool any, struct record_vf *vf, struct problem *problem)
+int core_claim(struct core *core, bool any, struct record_vf *vf, struct vfconf *ret_before,
+	       struct problem *problem)
 {
 	struct owner_claim *claim = &vf->claim, held;
 	struct record_vf old;
@@ -67,6 +68,7 @@ int core_claim(struct core *core, bool any, struct record_vf *vf, struct problem
 		return ret;
 	ret = core_get_vf(core, &claim->pf, claim->index, &old, problem);
 	if (!ret) {
+		*ret_before = old.conf;
 		/* What the operator has set holds where the domain says nothing. */
 		vfconf_merge(&old.conf, &vf->conf);
 		vf->conf = old.conf;

@@ -82,12 +82,23 @@ static int release(struct core *core, const struct record_vf *vf, struct problem
 	return ret;
 }
 
+/* What of them the driver took before it refused. */
+static void take_settings_back(struct core *core, const struct record_vf *vf,
+			       const struct vfconf *before)
+{
+	struct vfconf back;
+
+	vfconf_change(&vf->conf, before, &back);
+	core_apply_vf(core, &vf->claim.pf, vf->claim.index, &back, NULL);
+}
+
 static int claim(struct tenant *t, const struct domain_want *want, struct problem *problem)
 {
 	struct record_vf vf = { .claim = { .pf = want->pf, .index = want->index },
 				.conf = want->conf,
 				.by_metadata = true,
 				.asked = want->conf };
+	struct vfconf before;
 	struct record_pf pf;
 	int ret;
 
@@ -98,12 +109,16 @@ static int claim(struct tenant *t, const struct domain_want *want, struct proble
 		return ret;
 	memcpy(vf.claim.uuid, t->info.uuid, UUID_TEXT);
 	snprintf(vf.domain, sizeof(vf.domain), "%s", t->info.name);
-	ret = core_claim(t->core, want->any, &vf, problem);
+	ret = core_claim(t->core, want->any, &vf, &before, problem);
 	if (ret)
 		return ret;
 	ret = core_apply_vf(t->core, &vf.claim.pf, vf.claim.index, &vf.conf, problem);
-	if (ret)
-		core_unclaim(t->core, &vf, NULL);
+	if (!ret)
+		return 0;
+	/* Whoever has the VF next doesn't get this one's settings. */
+	take_settings_back(t->core, &vf, &before);
+	vf.conf = before;
+	core_unclaim(t->core, &vf, NULL);
 	return ret;
 }
 
@@ -129,8 +144,10 @@ static int adapt(struct tenant *t, struct record_vf *vf, const struct domain_wan
 	if (ret)
 		return ret;
 	ret = core_apply_vf(t->core, &vf->claim.pf, vf->claim.index, &change, problem);
-	if (ret)
-		core_save_vf(t->core, vf, NULL);
+	if (!ret)
+		return 0;
+	take_settings_back(t->core, &new, &vf->conf);
+	core_save_vf(t->core, vf, NULL);
 	return ret;
 }
 

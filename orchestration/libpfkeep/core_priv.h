@@ -49,11 +49,16 @@ int core_take_vfs(struct core *core, const struct bdf *bdf, uint16_t vfs, struct
 /* Take VM and VFs away and give the PF back, as far as there is anything. */
 int core_dismantle(struct core *core, const struct record_pf *pf, struct problem *problem);
 
+/* What a PF VM's guest says, or doesn't, has no name: of which PF it is. Returns ret. */
+int core_blame_pf(const struct bdf *pf, int ret, struct problem *problem);
+
 /*
  * Make the domain the VF's owner, in the books and in the state: of this one, or of
- * any free one of the PF. Fills in index, request and settings.
+ * any free one of the PF. Fills in index, request and settings; what it was set to before
+ * is the caller's to put back if the domain doesn't get it after all.
  */
-int core_claim(struct core *core, bool any, struct record_vf *vf, struct problem *problem);
+int core_claim(struct core *core, bool any, struct record_vf *vf, struct vfconf *ret_before,
+	       struct problem *problem);
 int core_unclaim(struct core *core, const struct record_vf *vf, struct problem *problem);
 /* The domain's definition has the VFs that it owns, and no others of ours. */
 int core_sync_domain(struct core *core, virDomainPtr dom, struct problem *problem);

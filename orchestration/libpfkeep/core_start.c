@@ -25,7 +25,9 @@ static int apply_settings(void *data, const struct record_vf *vf, struct problem
 
 	if (!bdf_equal(&vf->claim.pf, settings->pf))
 		return 0;
-	return guest_set_vf(settings->link, vf->claim.index, &vf->conf, problem);
+	return core_blame_pf(settings->pf,
+			     guest_set_vf(settings->link, vf->claim.index, &vf->conf, problem),
+			     problem);
 }
 
 /* Its VFs, and what they were set to. */
@@ -35,7 +37,7 @@ static int make_vfs(struct core *core, const struct record_pf *pf, const struct 
 	const struct settings settings = { link, &pf->bdf };
 	int ret;
 
-	ret = guest_set_vfs(link, pf->vfs, problem);
+	ret = core_blame_pf(&pf->bdf, guest_set_vfs(link, pf->vfs, problem), problem);
 	if (!ret)
 		ret = core_take_vfs(core, &pf->bdf, pf->vfs, problem);
 	if (!ret)
@@ -56,8 +58,8 @@ static int serve(struct core *core, const struct record_pf *pf, const struct age
 	int ret;
 
 	if (!make_vfs(core, pf, link, NULL))
-		return guest_up(link, problem);
-	ret = guest_up(link, problem);
+		return core_blame_pf(&pf->bdf, guest_up(link, problem), problem);
+	ret = core_blame_pf(&pf->bdf, guest_up(link, problem), problem);
 	return ret ? ret : make_vfs(core, pf, link, problem);
 }
 
