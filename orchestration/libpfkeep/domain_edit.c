@@ -36,22 +36,28 @@ static bool in_qemu(const xmlNode *node, const char *name)
 	return is(node, name) && node->ns && !strcmp(S(node->ns->href), DOMAIN_QEMU_NAMESPACE);
 }
 
-static xmlNodePtr child(xmlNodePtr parent, const char *name)
+static bool in_none(const xmlNode *node, const char *name)
 {
-	xmlNodePtr node = parent ? parent->children : NULL;
+	return is(node, name) && !node->ns;
+}
 
-	while (node && (!is(node, name) || node->ns))
+/* The node itself or the first behind it. */
+static xmlNodePtr seek(xmlNodePtr node, bool (*in)(const xmlNode *node, const char *name),
+		       const char *name)
+{
+	while (node && !in(node, name))
 		node = node->next;
 	return node;
 }
 
+static xmlNodePtr child(xmlNodePtr parent, const char *name)
+{
+	return parent ? seek(parent->children, in_none, name) : NULL;
+}
+
 static xmlNodePtr qemu_child(xmlNodePtr parent, const char *name)
 {
-	xmlNodePtr node = parent ? parent->children : NULL;
-
-	while (node && !in_qemu(node, name))
-		node = node->next;
-	return node;
+	return parent ? seek(parent->children, in_qemu, name) : NULL;
 }
 
 /* Does the attribute begin with the text, or, if exact, equal it? */
@@ -72,6 +78,12 @@ static void drop(struct editor *e, xmlNodePtr node)
 	xmlUnlinkNode(node);
 	xmlFreeNode(node);
 	e->changed = true;
+}
+
+static void drop_empty(struct editor *e, xmlNodePtr list)
+{
+	if (list && !xmlFirstElementChild(list))
+		drop(e, list);
 }
 
 static void alias_of(const struct domain_vf *vf, char dst[static DOMAIN_ALIAS])
@@ -212,24 +224,17 @@ static xmlNodePtr need_qemu(struct editor *e, const char *name)
 	return ns ? xmlNewTextChild(e->domain, ns, X(name), NULL) : NULL;
 }
 
-static xmlNodePtr next_arg(xmlNodePtr node)
-{
-	while (node && !in_qemu(node, "arg"))
-		node = node->next;
-	return node;
-}
-
 /* The argument before it is its option. */
 static xmlNodePtr find_argument(struct editor *e, const char *text, bool exact,
 				xmlNodePtr *ret_option)
 {
 	xmlNodePtr list = qemu_child(e->domain, "commandline");
-	xmlNodePtr node = next_arg(list ? list->children : NULL);
+	xmlNodePtr node = qemu_child(list, "arg");
 
 	*ret_option = NULL;
 	while (node && !attribute_is(node, "value", text, exact)) {
 		*ret_option = node;
-		node = next_arg(node->next);
+		node = seek(node->next, in_qemu, "arg");
 	}
 	return node;
 }
@@ -261,10 +266,10 @@ static int set_argument(struct editor *e, const char *option, const char *known,
 
 static xmlNodePtr find_override(xmlNodePtr overrides, const char *alias)
 {
-	xmlNodePtr node = overrides ? overrides->children : NULL;
+	xmlNodePtr node = qemu_child(overrides, "device");
 
-	while (node && (!in_qemu(node, "device") || !attribute_is(node, "alias", alias, true)))
-		node = node->next;
+	while (node && !attribute_is(node, "alias", alias, true))
+		node = seek(node->next, in_qemu, "device");
 	return node;
 }
 
@@ -308,8 +313,7 @@ static void drop_overrides(struct editor *e)
 		if (!wanted)
 			drop(e, node);
 	}
-	if (overrides && !xmlFirstElementChild(overrides))
-		drop(e, overrides);
+	drop_empty(e, overrides);
 }
 
 /*
@@ -359,7 +363,6 @@ static int share_memory(struct editor *e)
 
 static int edit(struct editor *e)
 {
-	xmlNodePtr list;
 	bool foreign = false;
 	int ret;
 
@@ -379,9 +382,8 @@ static int edit(struct editor *e)
 									     : NULL);
 	if (!ret)
 		ret = add_token(e, foreign);
-	list = qemu_child(e->domain, "commandline");
-	if (!ret && list && !xmlFirstElementChild(list))
-		drop(e, list);
+	if (!ret)
+		drop_empty(e, qemu_child(e->domain, "commandline"));
 	return ret;
 }
 
@@ -452,18 +454,16 @@ static int make_globals(struct editor *e, const char *alias)
 				ret = make_global(e, node);
 		drop(e, device);
 	}
-	if (overrides && !xmlFirstElementChild(overrides))
-		drop(e, overrides);
+	drop_empty(e, overrides);
 	return ret;
 }
 
 static xmlNodePtr find_pf(struct editor *e)
 {
-	xmlNodePtr node = e->devices ? e->devices->children : NULL;
+	xmlNodePtr node = child(e->devices, "hostdev");
 
-	while (node && (!is(node, "hostdev") ||
-			!attribute_is(child(node, "alias"), "name", DOMAIN_ALIAS_PF, true)))
-		node = node->next;
+	while (node && !attribute_is(child(node, "alias"), "name", DOMAIN_ALIAS_PF, true))
+		node = seek(node->next, in_none, "hostdev");
 	return node;
 }
 
