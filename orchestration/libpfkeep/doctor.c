@@ -19,6 +19,8 @@ static const struct check {
 	{ "module", doctor_module },
 	{ "qemu", doctor_qemu },
 	{ "libvirt", doctor_libvirt },
+	{ "hook", doctor_hook },
+	{ "image", doctor_image },
 	{ "apparmor", doctor_apparmor },
 	{ "memory-lock", doctor_memlock },
 	{ "kexec", doctor_kexec },

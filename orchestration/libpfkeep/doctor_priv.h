@@ -33,6 +33,8 @@ void doctor_pfs(struct doctor *d);
 void doctor_module(struct doctor *d);
 void doctor_qemu(struct doctor *d);
 void doctor_libvirt(struct doctor *d);
+void doctor_hook(struct doctor *d);
+void doctor_image(struct doctor *d);
 void doctor_apparmor(struct doctor *d);
 
 #endif

@@ -11,6 +11,9 @@
 #include "orchestration/libpfkeep/run.h"
 #include "pfkeep/cleanup.h"
 
+#define HOOK  "etc/libvirt/hooks/qemu.d/pfkeep"
+#define IMAGE "var/lib/pfkeep/images/pf-vm" /* where pfkeepd looks unless it is told */
+
 #define MODULES_DEP_MAX (16u << 20)
 #define QEMU_TIMEOUT_MS 10000
 #define QEMU_HELP_MAX	(256u << 10)
@@ -103,4 +106,25 @@ void doctor_libvirt(struct doctor *d)
 		doctor_found(d, DOCTOR_OK, NULL, "libvirt %lu.%lu answers at %s", version / 1000000,
 			     version / 1000 % 1000, uri);
 	virConnectClose(conn);
+}
+
+/* It hands tenants their tokens: without it none opens a VF. */
+void doctor_hook(struct doctor *d)
+{
+	if (root_exists(d->root, HOOK))
+		doctor_found(d, DOCTOR_OK, NULL, "libvirt's hook is installed");
+	else
+		doctor_found(d, DOCTOR_BLOCKER,
+			     "install pfkeep's package, then: systemctl reload libvirtd (or "
+			     "virtqemud)",
+			     "/" HOOK " isn't there: no domain with a VF can start");
+}
+
+void doctor_image(struct doctor *d)
+{
+	if (root_exists(d->root, IMAGE))
+		doctor_found(d, DOCTOR_OK, NULL, "there is an image for PF VMs");
+	else
+		doctor_found(d, DOCTOR_WARNING, "pf-image build /" IMAGE,
+			     "/" IMAGE " isn't there: a PF VM needs an image");
 }

@@ -14,6 +14,8 @@
 #include "pfkeep/doctor.h"
 
 #define PF_DIR "sys/devices/pci0000:00/0000:00:01.0/0000:01:00.0"
+#define HOOK   "etc/libvirt/hooks/qemu.d/pfkeep"
+#define IMAGE  "var/lib/pfkeep/images/pf-vm"
 #define SHMEM  "sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
 static struct fakehost host;
@@ -37,6 +39,8 @@ static int setup(void **state)
 	fakehost_pf(&host, "0000:00:01.0", &fakehost_igb);
 	fakehost_file(&host, "proc/interrupts", "  8:  0  0  IR-IO-APIC 8-edge rtc0\n");
 	fakehost_file(&host, "proc/cmdline", "root=/dev/vda1 kho=on liveupdate=on\n");
+	fakehost_file(&host, HOOK, "");
+	fakehost_file(&host, IMAGE, "");
 	fakehost_file(&host, "dev/kvm", "");
 	fakehost_dir(&host, "sys/class/misc/kvm");
 	fakehost_file(&host, "dev/liveupdate", "");
@@ -123,7 +127,8 @@ static void a_ready_host_has_nothing_to_mend(void **state)
 	static const char *const all[] = { "iommu",	  "interrupt-remapping",
 					   "kvm",	  "pf",
 					   "module",	  "qemu",
-					   "libvirt",	  "apparmor",
+					   "libvirt",	  "hook",
+					   "image",	  "apparmor",
 					   "memory-lock", "kexec",
 					   "live-update" };
 	struct doctor_report report = examine(&pf_bdf, 1);
@@ -197,6 +202,15 @@ static void a_qemu_that_isnt_ours_blocks(void **state)
 	expect("qemu", DOCTOR_BLOCKER, "doesn't answer");
 	fakehost_remove(&host, "usr");
 	expect("qemu", DOCTOR_BLOCKER, "isn't there");
+}
+
+static void what_of_pfkeep_isnt_there_is_found(void **state)
+{
+	fakehost_remove(&host, HOOK);
+	expect("hook", DOCTOR_BLOCKER, "no domain with a VF can start");
+	fakehost_file(&host, HOOK, "");
+	fakehost_remove(&host, IMAGE);
+	expect("image", DOCTOR_WARNING, IMAGE);
 }
 
 static void a_libvirt_without_the_right_to_raise_limits_blocks(void **state)
@@ -415,6 +429,7 @@ int main(void)
 		T(no_kvm_blocks),
 		T(no_module_for_this_kernel_blocks),
 		T(a_qemu_that_isnt_ours_blocks),
+		T(what_of_pfkeep_isnt_there_is_found),
 		T(a_libvirt_without_the_right_to_raise_limits_blocks),
 		T(an_apparmor_that_keeps_domains_from_tokens_blocks),
 		T(an_apparmor_that_keeps_libvirtd_from_our_qemu_blocks),
