@@ -49,7 +49,7 @@ static void a_plain_domain_starts(void **state)
 static const struct {
 	const char *metadata, *words;
 } hostile[] = {
-	{ VF("pf='0000:01:00.0'"), "asks for a VF of 0000:01:00.0" },
+	{ VF("pf='0000:7f:00.0'"), "asks for a VF of 0000:7f:00.0" },
 	{ VF(""), "doesn't say of which pf" },
 	{ VF("pf='01:00.0; reboot'"), "isn't a BDF" },
 	{ VF("pf='../../../etc'"), "isn't a BDF" },
