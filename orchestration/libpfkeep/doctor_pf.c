@@ -283,3 +283,23 @@ void doctor_pfs(struct doctor *d)
 	for (size_t i = 0; i < d->pfs.n_pfs; i++)
 		check_pf(d, &d->pfs.pfs[i], DOCTOR_WARNING);
 }
+
+int doctor_refuse_pf(const struct root *root, const struct bdf *bdf, struct problem *problem)
+{
+	const struct doctor_options options = { .root = root, .pfs = bdf, .n_pfs = 1 };
+	struct doctor d = { .options = &options, .root = root, .check = "pf" };
+	int ret;
+
+	/* Without it the checks that want it say so. */
+	if (pcicap_open(root, &d.cap, NULL))
+		d.cap = NULL;
+	doctor_pfs(&d);
+	pcicap_close(d.cap);
+	ret = d.error;
+	for (size_t i = 0; i < d.report.n && !ret; i++)
+		if (d.report.findings[i].level == DOCTOR_BLOCKER)
+			ret = problem_set(problem, -EBUSY, "%.200s: %.100s",
+					  d.report.findings[i].text, d.report.findings[i].mend);
+	doctor_release(&d.report);
+	return ret;
+}

@@ -5,6 +5,7 @@
  */
 #include "orchestration/testing/cmocka.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -307,6 +308,27 @@ static void a_pf_that_carries_the_default_route_blocks(void **state)
 	expect("pf", DOCTOR_BLOCKER, "the default route goes through its ens1");
 }
 
+/* The first of what blocks, in one line with what mends it. */
+static void a_pf_that_is_needed_is_refused(void **state)
+{
+	const struct bdf absent = { 0, 9, 0, 0 };
+	struct problem problem = { "" };
+
+	assert_int_equal(doctor_refuse_pf(&host.root, &pf_bdf, &problem), 0);
+	assert_string_equal(problem.text, "");
+	/* That is no blocker. */
+	fakehost_file(&host, "proc/net/route",
+		      "Iface\tDestination\tGateway \tFlags\nens1\t0000000A\t00000000\t0001\n");
+	assert_int_equal(doctor_refuse_pf(&host.root, &pf_bdf, &problem), 0);
+	fakehost_link(&host, "sys/class/net/ens1/master", "../br0");
+	assert_int_equal(doctor_refuse_pf(&host.root, &pf_bdf, &problem), -EBUSY);
+	assert_string_equal(problem.text,
+			    "0000:01:00.0: its ens1 is a port of br0: take it out of that bridge "
+			    "or bond first: ip link set IFACE nomaster");
+	assert_int_equal(doctor_refuse_pf(&host.root, &absent, &problem), -EBUSY);
+	assert_non_null(strstr(problem.text, "0000:09:00.0: no such PCI function"));
+}
+
 static void other_routes_and_interfaces_of_like_name_dont_block(void **state)
 {
 	struct doctor_report report;
@@ -435,6 +457,7 @@ int main(void)
 		T(an_apparmor_that_keeps_libvirtd_from_our_qemu_blocks),
 		T(what_live_update_lacks_is_a_warning),
 		T(a_pf_that_carries_the_default_route_blocks),
+		T(a_pf_that_is_needed_is_refused),
 		T(other_routes_and_interfaces_of_like_name_dont_block),
 		T(a_default_ipv6_route_blocks),
 		T(a_port_of_a_bridge_blocks),

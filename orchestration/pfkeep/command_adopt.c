@@ -5,6 +5,7 @@
 
 #include "orchestration/pfkeep/daemon.h"
 #include "pfkeep/bdf.h"
+#include "pfkeep/doctor.h"
 #include "pfkeep/number.h"
 #include "pfkeep/view.h"
 
@@ -52,6 +53,21 @@ static int add_text(struct json_object *parameters, const char *name, const char
 	return text ? view_add(parameters, name, json_object_new_string(text)) : 0;
 }
 
+/*
+ * Asked here and not in pfkeepd, which by systemd's leave sees no interface, route or swap
+ * of the host's.
+ */
+static bool is_needed(const struct command_input *input)
+{
+	struct problem problem;
+	struct bdf bdf;
+
+	if (bdf_parse(input->args[0], &bdf) || !doctor_refuse_pf(&input->root, &bdf, &problem))
+		return false;
+	command_fail(input, COMMAND_FAILED, &problem);
+	return true;
+}
+
 enum command_status command_pf_adopt(const struct command_input *input)
 {
 	struct json_object *parameters = pf_parameters(input);
@@ -64,6 +80,10 @@ enum command_status command_pf_adopt(const struct command_input *input)
 	    add_text(parameters, "domain", input->options[OPT_NAME])) {
 		json_object_put(parameters);
 		return COMMAND_USAGE;
+	}
+	if (is_needed(input)) {
+		json_object_put(parameters);
+		return COMMAND_FAILED;
 	}
 	return daemon_call(input, "Adopt", parameters, NULL);
 }

@@ -172,6 +172,19 @@ static void what_is_wrong_on_its_face_isnt_sent(void **state)
 	expect("pf release @ 0000:01:00.0", COMMAND_FAILED, "pfkeepd doesn't answer at");
 }
 
+/* pfkeepd isn't even asked. */
+static void a_pf_that_the_host_needs_isnt_adopted(void **state)
+{
+	stop(SIGKILL);
+	fakehost_dir(&host, "sys/devices/pci0000:00/0000:00:01.0/0000:01:00.0/net/ens1");
+	fakehost_file(&host, "proc/net/route",
+		      "Iface\tDestination\tGateway \tFlags\nens1\t00000000\t0100000A\t0003\n");
+	expect("pf adopt @ 0000:01:00.0", COMMAND_FAILED,
+	       "0000:01:00.0: the default route goes through its ens1: route the host");
+	fakehost_remove(&host, "proc/net/route");
+	expect("pf adopt @ 0000:01:00.0", COMMAND_FAILED, "pfkeepd doesn't answer at");
+}
+
 /* No kernel is behind these files: binding comes to nothing, and is taken back. */
 static void an_adoption_that_fails_leaves_nothing_behind(void **state)
 {
@@ -338,6 +351,7 @@ int main(void)
 		T(the_socket_is_for_root_alone),
 		T(commands_reach_the_core_and_bring_its_answer_back),
 		T(what_is_wrong_on_its_face_isnt_sent),
+		T(a_pf_that_the_host_needs_isnt_adopted),
 		T(an_adoption_that_fails_leaves_nothing_behind),
 		T(it_ends_when_told_and_starts_after_being_killed),
 		T(there_is_one_daemon),

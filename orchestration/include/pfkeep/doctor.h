@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "pfkeep/bdf.h"
+#include "pfkeep/problem.h"
 #include "pfkeep/root.h"
 
 #define DOCTOR_QEMU "/usr/lib/pfkeep/qemu/bin/qemu-system-x86_64"
@@ -36,6 +37,12 @@ struct doctor_report {
 /* Only -ENOMEM: whatever can't be found out is a finding. */
 int doctor_run(const struct doctor_options *options, struct doctor_report *ret_report);
 void doctor_release(struct doctor_report *report);
+
+/*
+ * -EBUSY if the PF can't be taken from the host as it is now, by what doctor_run() calls
+ * a blocker of it: somebody needs it, or it isn't apart from others.
+ */
+int doctor_refuse_pf(const struct root *root, const struct bdf *bdf, struct problem *problem);
 
 /* "ok", "warning", "blocker" */
 const char *doctor_level_name(enum doctor_level level);
