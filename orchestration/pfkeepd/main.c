@@ -30,9 +30,10 @@ struct options {
 };
 
 static const char usage[] =
-	"usage: pfkeepd [--connect URI] [--emulator FILE] [--image PATH] [--memory MIB]\n"
-	"               [--qemu-user USER] [--root DIR] [--socket FILE] [--state DIR] [--vm-type "
-	"TYPE]\n";
+	"usage: pfkeepd [--agent-timeout S] [--connect URI] [--emulator FILE] [--image PATH]\n"
+	"               [--memory MIB] [--qemu-user USER] [--root DIR] [--socket FILE] [--state "
+	"DIR]\n"
+	"               [--vm-type TYPE]\n";
 
 /* To the journal, by way of standard error and systemd's prefixes. */
 static void log_problem(const char *level, const struct problem *problem)
@@ -66,6 +67,19 @@ static int parse_memory(const char *text, unsigned int *ret_memory)
 	return 0;
 }
 
+static int parse_agent_timeout(const char *text, unsigned int *ret_ms)
+{
+	uint64_t s;
+
+	if (number_parse(text, 3600, &s) || !s) {
+		fprintf(stderr, "pfkeepd: --agent-timeout %s: is a number of seconds, 1 to 3600\n",
+			text);
+		return -EINVAL;
+	}
+	*ret_ms = (unsigned int)s * 1000;
+	return 0;
+}
+
 /* Who may read a token's file while QEMU starts. Nobody else if there is no such user. */
 static uid_t find_user(const char *name)
 {
@@ -79,6 +93,7 @@ static uid_t find_user(const char *name)
 static int parse(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = {
+		{ "agent-timeout", required_argument, NULL, 'a' },
 		{ "connect", required_argument, NULL, 'c' },
 		{ "emulator", required_argument, NULL, 'e' },
 		{ "image", required_argument, NULL, 'i' },
@@ -95,6 +110,9 @@ static int parse(int argc, char **argv, struct options *options)
 
 	while (!ret && (opt = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		switch (opt) {
+		case 'a':
+			ret = parse_agent_timeout(optarg, &options->config.agent_ms);
+			break;
 		case 'c':
 			options->uri = optarg;
 			break;

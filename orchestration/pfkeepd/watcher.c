@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "orchestration/pfkeepd/watcher.h"
+#include "pfkeep/agent.h"
+#include "pfkeep/cleanup.h"
 #include "pfkeep/virt.h"
 
 #define RECONNECT_S   1
@@ -27,7 +29,8 @@ struct deaths {
 	char uuid[UUID_TEXT];
 	unsigned int n;
 	time_t last;
-	time_t due; /* when it is started again; 0: nothing waits */
+	time_t due;	   /* when it is started again; 0: nothing waits */
+	time_t mute_until; /* when its agent has been away for too long; 0: it isn't */
 };
 
 static struct watcher {
@@ -63,14 +66,19 @@ static time_t now_s(void)
 	return now.tv_sec;
 }
 
-/* When the first PF VM is to be started again; 0: none is. */
+/* The first of the two that is set; 0: none is. */
+static time_t sooner(time_t a, time_t b)
+{
+	return a && (!b || a < b) ? a : b;
+}
+
+/* When the first PF VM is to be started again, or ended; 0: none is. */
 static time_t first_due(void)
 {
 	time_t first = 0;
 
 	for (const struct deaths *deaths = watcher.deaths; deaths; deaths = deaths->next)
-		if (deaths->due && (!first || deaths->due < first))
-			first = deaths->due;
+		first = sooner(first, sooner(deaths->due, deaths->mute_until));
 	return first;
 }
 
@@ -186,6 +194,25 @@ static int put_off(const struct record_pf *pf, struct problem *problem)
 			   bdf_format(&pf->bdf, name), pf->domain, deaths->n, (intmax_t)wait);
 }
 
+static bool is_mute(struct core *core, const struct record_pf *pf)
+{
+	CLEANUP(virt_free) virDomainPtr dom = NULL;
+	struct agent_link link;
+
+	if (owner_is_ready(core->owners, &pf->bdf) || virt_find(core->conn, pf->uuid, &dom, NULL) ||
+	    virDomainIsActive(dom) != 1)
+		return false;
+	link = virt_agent(dom);
+	return agent_ping(&link, NULL) != 0;
+}
+
+/* Its agent was waited for already. */
+static void end_if_mute(struct core *core, const struct record_pf *pf)
+{
+	if (is_mute(core, pf))
+		deaths_of(pf->uuid)->mute_until = now_s();
+}
+
 static int start(struct core *core, const struct record_pf *pf, struct problem *problem)
 {
 	int ret = core_start_pf(core, &pf->bdf, problem);
@@ -193,6 +220,8 @@ static int start(struct core *core, const struct record_pf *pf, struct problem *
 	/* One that has ended meanwhile is heard of; one that didn't even start has no end. */
 	if (ret && ret != -ECONNABORTED && !virt_is_running(core->conn, pf->uuid))
 		put_off(pf, NULL);
+	else if (ret)
+		end_if_mute(core, pf);
 	return ret;
 }
 
@@ -224,12 +253,44 @@ static int revive_due(struct service *service, struct deaths *deaths, struct pro
 	return ret;
 }
 
-static void revive_all_due(struct service *service)
+/*
+ * Without its agent a PF VM can't be told anything, though its driver may serve. Its end is
+ * heard of, and then it is started again.
+ */
+static int end_mute(struct service *service, struct deaths *deaths, struct problem *problem)
+{
+	struct core *core = service->core;
+	struct record_pf pf;
+	char name[BDF_TEXT];
+	int ret;
+
+	deaths->mute_until = 0;
+	pthread_mutex_lock(&service->lock);
+	ret = service_need_libvirt(service, problem);
+	if (!ret && !core_find_pfvm(core, deaths->uuid, &pf) && pf.phase == RECORD_ADOPTED &&
+	    is_mute(core, &pf)) {
+		ret = virt_stop(core->conn, pf.uuid, problem);
+		if (!ret)
+			ret = problem_set(
+				problem, -ETIMEDOUT,
+				"%s: its PF VM %.60s is ended: its agent was away for %u s",
+				bdf_format(&pf.bdf, name), pf.domain,
+				core->config->agent_ms / 1000);
+	}
+	pthread_mutex_unlock(&service->lock);
+	return ret;
+}
+
+static void attend_all_due(struct service *service)
 {
 	for (struct deaths *deaths = watcher.deaths; deaths; deaths = deaths->next) {
 		struct problem problem = { "" };
+		time_t now = now_s();
 
-		if (deaths->due && deaths->due <= now_s() && revive_due(service, deaths, &problem))
+		if (deaths->due && deaths->due <= now && revive_due(service, deaths, &problem))
+			service->report(NULL, &problem);
+		if (deaths->mute_until && deaths->mute_until <= now &&
+		    end_mute(service, deaths, &problem))
 			service->report(NULL, &problem);
 	}
 }
@@ -237,6 +298,9 @@ static void revive_all_due(struct service *service)
 static int attend_pfvm(struct core *core, const struct record_pf *pf, enum kind kind,
 		       struct problem *problem)
 {
+	struct deaths *deaths = deaths_of(pf->uuid);
+
+	deaths->mute_until = kind == AGENT_DOWN ? now_s() + core->config->agent_ms / 1000 : 0;
 	if (kind == STOPPED)
 		return revive(core, pf, problem);
 	return kind == AGENT_UP ? core_refresh_pf(core, &pf->bdf, problem) : 0;
@@ -271,14 +335,18 @@ static int attend(struct service *service, const struct happening *happening,
 	return ret;
 }
 
-/* One that recovery couldn't start has no end that would be heard of. */
+/* One that recovery couldn't start, or that boots no more, has no end that would be heard of. */
 static int try_again(void *data, const struct record_pf *pf, struct problem *problem)
 {
 	const struct service *service = data;
 	struct deaths *deaths;
 
-	if (pf->phase != RECORD_ADOPTED || virt_is_running(service->core->conn, pf->uuid))
+	if (pf->phase != RECORD_ADOPTED)
 		return 0;
+	if (virt_is_running(service->core->conn, pf->uuid)) {
+		end_if_mute(service->core, pf);
+		return 0;
+	}
 	deaths = deaths_of(pf->uuid);
 	deaths->due = now_s() + backoff(deaths);
 	return 0;
@@ -323,7 +391,7 @@ static void *work(void *data)
 		struct problem problem = { "" };
 
 		if (!happening)
-			revive_all_due(service);
+			attend_all_due(service);
 		else if (happening->kind == LIBVIRT_GONE)
 			recover(service);
 		else if (attend(service, happening, &problem))

@@ -25,7 +25,7 @@ struct core_config {
 	uid_t qemu_user;      /* that libvirt runs it as */
 	const char *image;
 	unsigned int memory_mib;
-	unsigned int agent_ms;	/* how long a PF VM may take to boot */
+	unsigned int agent_ms;	/* how long a PF VM may take to boot, or do without its agent */
 	unsigned int driver_ms; /* and its PF driver after that */
 };
 
