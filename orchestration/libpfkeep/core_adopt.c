@@ -313,6 +313,8 @@ int core_set_vfs(struct core *core, const struct bdf *bdf, uint16_t vfs, struct 
 	if (ret || pf.vfs == vfs)
 		return ret;
 	ret = check_unowned(core, bdf, "given another number of them", problem);
+	if (!ret)
+		ret = core_need_ready(core, bdf, problem);
 	if (ret)
 		return ret;
 	old = pf.vfs;

@@ -39,6 +39,8 @@ int core_set_vf(struct core *core, const struct bdf *pf, uint16_t index, const s
 	int ret;
 
 	ret = core_get_vf(core, pf, index, &old, problem);
+	if (!ret)
+		ret = core_need_ready(core, pf, problem);
 	if (ret)
 		return ret;
 	new = old;

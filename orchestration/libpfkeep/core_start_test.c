@@ -85,6 +85,7 @@ static int no_agent(void *data, virDomainPtr dom, struct agent_link *ret_link, s
 
 static void a_pf_vm_is_given_a_pf_with_vfs_when_it_is_up(void **state)
 {
+	struct record_pf record;
 	struct vfconf conf = { 0 };
 
 	can_plug = true;
@@ -107,6 +108,12 @@ static void a_pf_vm_is_given_a_pf_with_vfs_when_it_is_up(void **state)
 	bed.core.open_agent = no_agent;
 	assert_int_equal(core_start_pf(&bed.core, &bed_pf, &bed.problem), -ETIMEDOUT);
 	assert_string_equal(plugged, "");
+	/* Nor does anybody get anything from it, as it has ended. */
+	assert_int_equal(record_get_pf(bed.core.state, &bed_pf, &record), 0);
+	core_lost_pfvm(&bed.core, record.uuid);
+	assert_int_equal(core_set_vf(&bed.core, &bed_pf, 1, &conf, &bed.problem), -EAGAIN);
+	assert_string_equal(bed.problem.text, BED_PF ": its PF VM isn't ready");
+	assert_int_equal(core_set_vfs(&bed.core, &bed_pf, 2, &bed.problem), -EAGAIN);
 	assert_int_equal(core_release(&bed.core, &bed_pf, true, NULL), 0);
 }
 
