@@ -10,7 +10,7 @@
 #include "pfkeep/number.h"
 
 #define PF_DIR		"/sys/bus/pci/devices/" GUEST_PF
-#define EXEC_MS		10000
+#define EXEC_MS		30000 /* a busy host has its PF VMs wait */
 #define DRIVER_PAUSE_MS 100
 
 static int read_count(const struct agent_link *link, const char *path, uint16_t *ret_count,
