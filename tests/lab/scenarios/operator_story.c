@@ -101,6 +101,54 @@ static void doctor_finds_the_host_ready(void **state)
 	free(operate(120, "pfkeep doctor %s", pf));
 }
 
+static bool says(const char *text, const char *name, const char *verdict)
+{
+	const char *line = strstr(text, name), *end = line ? line + strcspn(line, "\n") : NULL;
+	const char *at = line ? strstr(line, verdict) : NULL;
+
+	if (!line)
+		fail_msg("says nothing of %s: %s", name, text);
+	return at && at < end;
+}
+
+/* The level of doctor's line of that check. */
+static bool doctor_says(const char *text, const char *level, const char *check)
+{
+	char start[40];
+
+	snprintf(start, sizeof(start), "\n%-8s %-20s ", level, check);
+	return strstr(text, start) != NULL;
+}
+
+/*
+ * The host with something hidden from both. libvirt looks for the IOMMU that belongs to
+ * the CPU: the lab's CPU is AMD's, its IOMMU Intel's, so it is shown one of Intel's.
+ */
+static void both_say(const char *hide, const char *show, bool kvm, bool iommu)
+{
+	char *text = lab_run(&lab, 120,
+			     "cd /run/pfkeep-lab; sed 's/\\bsvm\\b/vmx/' /proc/cpuinfo >cpuinfo\n"
+			     "unshare -m sh -c '%s\n"
+			     "mount --bind cpuinfo /proc/cpuinfo\n"
+			     "virt-host-validate qemu; echo; pfkeep doctor %s; :'\n%s",
+			     hide, pf, show);
+
+	if (says(text, "'/dev/kvm' exists", "PASS") != kvm ||
+	    says(text, "IOMMU is enabled by kernel", "PASS") != iommu ||
+	    !doctor_says(text, kvm ? "ok" : "blocker", "kvm") ||
+	    !doctor_says(text, iommu ? "ok" : "blocker", "iommu"))
+		fail_msg("KVM is %sthere, the IOMMU %s: %s", kvm ? "" : "not ",
+			 iommu ? "is" : "is not", text);
+	free(text);
+}
+
+static void libvirt_s_own_check_says_the_same(void **state)
+{
+	both_say(":", ":", true, true);
+	both_say("mount -t tmpfs none /sys/kernel/iommu_groups", ":", true, false);
+	both_say("mv /dev/kvm /dev/no-kvm", "mv /dev/no-kvm /dev/kvm", false, true);
+}
+
 static void the_pf_goes_into_its_vm(void **state)
 {
 	double start = now_s();
@@ -165,6 +213,20 @@ static void tenants_get_vfs(void **state)
 		free(nic);
 		free(tenant_wait(&lab, i ? &blue : &red, 60, TENANT_SERVES));
 	}
+}
+
+/* As libvirt keeps it, and as it runs. */
+static void libvirt_s_schema_has_all_that_is_defined(void **state)
+{
+	free(lab_run(&lab, 120,
+		     "cd /run/pfkeep-lab\n"
+		     "for dom in $(virsh -q list --name); do for how in '' --inactive; do\n"
+		     "  virsh -q dumpxml $how $dom >schema.xml\n"
+		     "  virt-xml-validate schema.xml domain >&2\n"
+		     "done; done\n"
+		     /* and is no yes-man */
+		     "sed 's/<hostdev /<hostdov /' schema.xml >wrong.xml\n"
+		     "! virt-xml-validate wrong.xml domain 2>/dev/null >&2"));
 }
 
 /*
@@ -409,9 +471,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(doctor_finds_the_host_ready),
+		cmocka_unit_test(libvirt_s_own_check_says_the_same),
 		cmocka_unit_test(the_pf_goes_into_its_vm),
 		cmocka_unit_test(a_device_plugin_finds_the_vfs),
 		cmocka_unit_test(tenants_get_vfs),
+		cmocka_unit_test(libvirt_s_schema_has_all_that_is_defined),
 		cmocka_unit_test(the_wire_reaches_both),
 		cmocka_unit_test(daemons_come_and_go_under_tenants),
 		cmocka_unit_test(a_vlan_is_changed_under_a_tenant),
