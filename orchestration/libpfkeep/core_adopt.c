@@ -257,7 +257,7 @@ static int evict(struct core *core, const struct record_pf *pf, struct problem *
 
 	for (unsigned int i = 0; i < pf->vfs && !ret; i++)
 		if (!owner_of(core->owners, &pf->bdf, (uint16_t)i, NULL))
-			ret = core_unassign(core, &pf->bdf, (uint16_t)i, problem);
+			ret = core_evict_vf(core, &pf->bdf, (uint16_t)i, problem);
 	pci_path(&pf->bdf, "vfio_sriov/force", path);
 	if (!ret && root_exists(core->root, path))
 		ret = root_write(core->root, path, "1");

@@ -188,7 +188,9 @@ static int take_back(struct assignment *a, struct problem *problem)
 	return ret;
 }
 
-int core_unassign(struct core *core, const struct bdf *pf, uint16_t index, struct problem *problem)
+/* By force also what its domain asks for; who does that sees to it that it can't have it. */
+static int unassign(struct core *core, const struct bdf *pf, uint16_t index, bool force,
+		    struct problem *problem)
 {
 	CLEANUP(virt_free) virDomainPtr dom = NULL;
 	struct assignment a = { .core = core };
@@ -206,5 +208,20 @@ int core_unassign(struct core *core, const struct bdf *pf, uint16_t index, struc
 	if (ret && ret != -ENOENT)
 		return ret;
 	a.dom = dom;
+	/* It would have it again at once, but not in the running domain. */
+	if (dom && a.vf.by_metadata && !force)
+		return problem_set(problem, -EPERM,
+				   "%s/%u: domain %.60s has it by its metadata: take it out there",
+				   bdf_format(pf, name), index, a.vf.domain);
 	return take_back(&a, problem);
+}
+
+int core_unassign(struct core *core, const struct bdf *pf, uint16_t index, struct problem *problem)
+{
+	return unassign(core, pf, index, false, problem);
+}
+
+int core_evict_vf(struct core *core, const struct bdf *pf, uint16_t index, struct problem *problem)
+{
+	return unassign(core, pf, index, true, problem);
 }

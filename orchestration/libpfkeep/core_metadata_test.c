@@ -107,6 +107,22 @@ static void an_undefined_domain_s_vf_is_as_new(void **state)
 	assert_false(root_exists(&bed.host.root, TOKEN_DIR "/" BED_WEB));
 }
 
+/* Its next event would give it the VF again. */
+static void what_a_domain_asks_for_isnt_taken_by_hand(void **state)
+{
+	bed_must_adopt(3);
+	define_web(LIST(WANT("")));
+	must_settle(BED_WEB);
+	assert_int_equal(core_unassign(&bed.core, &bed_pf, 0, &bed.problem), -EPERM);
+	assert_string_equal(bed.problem.text, "0000:01:00.0/0: domain web has it by its metadata: "
+					      "take it out there");
+	assert_int_equal(vfs_of(BED_WEB), 1);
+	assert_true(has_hostdev("web", VF0));
+	/* With the PF it goes, by force. */
+	assert_int_equal(core_release(&bed.core, &bed_pf, true, &bed.problem), 0);
+	assert_false(has_hostdev("web", VF0));
+}
+
 static void a_domain_with_another_name_is_the_same(void **state)
 {
 	CLEANUP(virt_free) virDomainPtr dom = NULL;
@@ -326,6 +342,7 @@ int main(void)
 		T(a_defined_domain_gets_what_it_asks_for_and_starts),
 		T(it_keeps_it_while_it_is_defined),
 		T(an_undefined_domain_s_vf_is_as_new),
+		T(what_a_domain_asks_for_isnt_taken_by_hand),
 		T(a_domain_with_another_name_is_the_same),
 		T(a_running_domain_keeps_its_vf_until_it_stops),
 		T(what_it_asks_for_can_change),

@@ -59,6 +59,8 @@ int core_blame_pf(const struct bdf *pf, int ret, struct problem *problem);
  */
 int core_claim(struct core *core, bool any, struct record_vf *vf, struct vfconf *ret_before,
 	       struct problem *problem);
+/* core_unassign(), whatever its domain asks for. */
+int core_evict_vf(struct core *core, const struct bdf *pf, uint16_t index, struct problem *problem);
 int core_unclaim(struct core *core, const struct record_vf *vf, struct problem *problem);
 /* The domain's definition has the VFs that it owns, and no others of ours. */
 int core_sync_domain(struct core *core, virDomainPtr dom, struct problem *problem);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "orchestration/libpfkeep/core_priv.h"
 #include "orchestration/testing/bed.h"
 #include "pfkeep/cleanup.h"
 #include "pfkeep/core.h"
@@ -152,7 +153,7 @@ static void undo_set_vf(void)
 
 static void undo_give(void)
 {
-	assert_int_equal(core_unassign(&bed.core, &bed_pf, 0, &bed.problem), 0);
+	assert_int_equal(core_evict_vf(&bed.core, &bed_pf, 0, &bed.problem), 0);
 }
 
 static int run_adopt(void)
