@@ -432,3 +432,20 @@ void domain_release(struct domain_info *info)
 	info->hostdevs = NULL;
 	info->n_hostdevs = 0;
 }
+
+bool domain_ends_at_reboot(const char *xml)
+{
+	struct domain_info info = { 0 };
+	struct reader r = { &info, NULL };
+	char action[16] = "";
+	xmlNodePtr root;
+	xmlDocPtr doc;
+
+	if (domain_parse_xml(xml, strlen(xml), &doc, NULL))
+		return false;
+	root = xmlDocGetRootElement(doc);
+	if (root && child_text(&r, root, "on_reboot", action, sizeof(action)))
+		action[0] = '\0';
+	xmlFreeDoc(doc);
+	return !strcmp(action, "destroy");
+}

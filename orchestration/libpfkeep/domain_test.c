@@ -48,6 +48,27 @@ static void a_tenant_says_what_it_wants(void **state)
 	domain_release(&info);
 }
 
+static void a_domain_ends_at_a_reboot_if_it_says_so(void **state)
+{
+	static const struct {
+		const char *xml;
+		bool ends;
+	} cases[] = {
+		{ HEAD "<on_reboot>destroy</on_reboot></domain>", true },
+		{ HEAD "<on_reboot>restart</on_reboot></domain>", false },
+		{ HEAD "<on_reboot>destroy-or-whatever</on_reboot></domain>", false },
+		{ HEAD "<on_reboot>destroy</on_reboot><on_reboot>restart</on_reboot></domain>",
+		  false },
+		{ META("<x:y xmlns:x='urn:other'><on_reboot>destroy</on_reboot></x:y>"), false },
+		{ HEAD "</domain>", false },
+		{ "<on_reboot>destroy</on_reboot>", false },
+		{ "destroy", false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(domain_ends_at_reboot(cases[i].xml), cases[i].ends);
+}
+
 static void one_vf_needs_no_list(void **state)
 {
 	struct domain_info info;
@@ -251,6 +272,7 @@ static void libvirt_takes_the_pf_vm(void **state)
 	char text[BDF_TEXT];
 
 	assert_int_equal(domain_pfvm_xml(&vm, &xml), 0);
+	assert_true(domain_ends_at_reboot(xml));
 	check_with_libvirt(xml);
 	assert_int_equal(parse(xml, &info, NULL), 0);
 	assert_string_equal(info.name, vm.name);
@@ -480,6 +502,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tenant_says_what_it_wants),
+		cmocka_unit_test(a_domain_ends_at_a_reboot_if_it_says_so),
 		cmocka_unit_test(one_vf_needs_no_list),
 		cmocka_unit_test(a_domain_may_want_nothing),
 		cmocka_unit_test(what_the_domain_has_is_read),

@@ -170,7 +170,11 @@ static void add_machine(struct writer *w, xmlNodePtr domain, const struct domain
 	if (!strcmp(vm->type, "kvm"))
 		add_cpu(w, domain);
 	element(w, domain, "on_poweroff", "destroy");
-	element(w, domain, "on_reboot", "restart");
+	/*
+	 * A guest that panics resets its machine. Were that started anew as it is, tenants would
+	 * miss the PF for a whole boot; one that ends is started without the PF (core_start.c).
+	 */
+	element(w, domain, "on_reboot", "destroy");
 	element(w, domain, "on_crash", "destroy");
 }
 

@@ -49,6 +49,7 @@ struct update {
 	struct vmm_pty ptys[PTYS_MAX]; /* of the new QEMU */
 	size_t n_ptys;
 	bool shown; /* the token */
+	bool ends;  /* at a reset by its guest */
 };
 
 static int64_t deadline_of(const struct update *u)
@@ -108,6 +109,14 @@ static int find_process(struct update *u, struct problem *problem)
 	return 0;
 }
 
+/* libvirt tells it to a QEMU that it has started: the command line doesn't show it. */
+static void find_end(struct update *u)
+{
+	CLEANUP(cleanup_free) char *xml = virDomainGetXMLDesc(u->dom, 0);
+
+	u->ends = xml && domain_ends_at_reboot(xml);
+}
+
 static int read_args(struct update *u, struct problem *problem)
 {
 	CLEANUP(cleanup_free) char *text = malloc(CMDLINE_MAX);
@@ -156,6 +165,7 @@ static int stage_check(void *work, struct problem *problem)
 	if ((ret = connect_to(u, problem)))
 		return ret;
 	virDomainGetUUIDString(u->dom, u->uuid);
+	find_end(u);
 	snprintf(u->done->domain, sizeof(u->done->domain), "%s", virDomainGetName(u->dom));
 	if ((ret = find_process(u, problem)) || (ret = read_args(u, problem)) ||
 	    (ret = find_program(u, problem)) || (ret = vmm_old_version(u->dom, &old, problem)) ||
@@ -355,6 +365,14 @@ static int note_ptys(struct update *u, struct qmp *qmp, struct problem *problem)
 	return ret;
 }
 
+static int end_at_reboot(struct qmp *qmp, struct problem *problem)
+{
+	struct json_object *arguments = json_object_new_object();
+
+	json_object_object_add(arguments, "reboot", json_object_new_string("shutdown"));
+	return qmp_command(qmp, "set-action", arguments, NULL, problem);
+}
+
 static int await_guest(struct update *u, struct problem *problem)
 {
 	struct qmp qmp;
@@ -362,7 +380,10 @@ static int await_guest(struct update *u, struct problem *problem)
 
 	if (ret)
 		return ret;
-	ret = qmp_await_running(&qmp, problem);
+	if (u->ends)
+		ret = end_at_reboot(&qmp, problem);
+	if (!ret)
+		ret = qmp_await_running(&qmp, problem);
 	if (!ret)
 		ret = note_ptys(u, &qmp, problem);
 	qmp_close(&qmp);

@@ -70,6 +70,9 @@ int domain_parse(const char *xml, size_t len, struct domain_info *ret_info,
 		 struct problem *problem);
 void domain_release(struct domain_info *info);
 
+/* Ends it when its guest resets it? Else it boots again in the same QEMU. */
+bool domain_ends_at_reboot(const char *xml);
+
 /* A <hostdev> for a VF that is bound already; allocated. */
 int domain_hostdev_xml(const struct bdf *vf, const char *alias, char **ret_xml);
 
