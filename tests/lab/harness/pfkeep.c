@@ -120,11 +120,13 @@ char *pfkeep_fails(struct lab *lab, unsigned int timeout_s, int status, const ch
 void pfkeep_define(struct lab *lab, struct tenant *tenant, const char *pf, unsigned int vf,
 		   const char *mac)
 {
-	char metadata[256];
+	char metadata[256], wanted[32] = "";
 
+	if (mac)
+		snprintf(wanted, sizeof(wanted), " mac='%s'", mac);
 	snprintf(metadata, sizeof(metadata),
-		 "<pfkeep:vf xmlns:pfkeep='urn:pfkeep:domain:1' pf='%s' index='%u' mac='%s'/>", pf,
-		 vf, mac);
+		 "<pfkeep:vf xmlns:pfkeep='urn:pfkeep:domain:1' pf='%s' index='%u'%s/>", pf, vf,
+		 wanted);
 	printf("# %s: %s\n", tenant->name, metadata);
 	tenant->metadata = metadata;
 	tenant_define(lab, tenant);
@@ -174,4 +176,20 @@ static const char owners_script[] =
 void pfkeep_assert_owners(struct lab *lab, const char *pf)
 {
 	free(lab_run(lab, 60, owners_script, pf));
+}
+
+/* By the first event it is known that none is missed from then on. */
+char *pfkeep_until(struct lab *lab, unsigned int timeout_s, const char *script, const char *events)
+{
+	return lab_run(lab, timeout_s + 60,
+		       "fifo=$(mktemp -u); mkfifo $fifo\n"
+		       "timeout %u pfkeep events >$fifo & pid=$!\n"
+		       "trap 'kill $pid || :; rm $fifo' EXIT\n"
+		       "set -- %s\n"
+		       "while [ $# -gt 0 ] && read -r event rest; do\n"
+		       "  echo \"event: $event $rest\" >&2\n"
+		       "  case $event in begin) (%s\n);; $1) shift;; esac\n"
+		       "done <$fifo\n"
+		       "[ $# = 0 ] || { echo \"no event $1 in %u s\" >&2; exit 1; }",
+		       timeout_s, events, script, timeout_s);
 }

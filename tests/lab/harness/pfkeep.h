@@ -29,7 +29,13 @@ __attribute__((format(printf, 5, 6))) char *pfkeep_fails(struct lab *lab, unsign
 							 int status, const char *words,
 							 const char *format, ...);
 
-/* Defines a tenant whose XML asks for this VF of the PF, with this MAC. */
+/*
+ * Does this when the daemon's events are heard, and waits until these have come in this
+ * order, others between them: "pf-lost pf-ready". What it printed, which the caller frees.
+ */
+char *pfkeep_until(struct lab *lab, unsigned int timeout_s, const char *script, const char *events);
+
+/* Defines a tenant whose XML asks for this VF of the PF, with this MAC; NULL: as it has it. */
 void pfkeep_define(struct lab *lab, struct tenant *tenant, const char *pf, unsigned int vf,
 		   const char *mac);
 /* Until pfkeepd has put it into the definition, on libvirt's event that there is one. */
