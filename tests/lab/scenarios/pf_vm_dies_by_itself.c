@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A PF VM whose guest panics, or loses its agent, under traffic from the wire to a tenant. The
+ * panic is a death like any other: it costs no frame, and pfkeepd starts the VM again without
+ * the PF, which it is given when it is up. An agent that comes back costs nothing at all.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "tests/lab/harness/served.h"
+#include "tests/lab/harness/sriov.h"
+#include "tests/lab/harness/vfio.h"
+
+#define READY_S 240
+#define END_S	120
+#define EVENTS	"/run/pfkeep-lab/consoles/vm-events.log"
+
+static struct lab lab;
+static struct served served;
+
+static int setup(void **state)
+{
+	static const char *const pfs[] = { "igb", NULL };
+
+	return lab_up(&lab, &(struct lab_options){ .kernel = "pfkeep", .pfs = pfs });
+}
+
+static int teardown(void **state)
+{
+	int ret = served_end(&served, "pf_vm_dies_by_itself");
+
+	return lab_down(&lab) || ret ? -1 : 0;
+}
+
+static void a_tenant_is_served(void **state)
+{
+	served_begin(&served, &lab);
+}
+
+static unsigned int resets(void)
+{
+	char *text = lab_run(&lab, 30,
+			     "echo N $(grep \"SHUTDOWN .*'%s'.*guest-reset\" " EVENTS " | wc -l)",
+			     served.pf_vm);
+	char *number = lab_field(text, "N ");
+	unsigned int n = (unsigned int)strtoul(number, NULL, 10);
+
+	free(number);
+	free(text);
+	return n;
+}
+
+static void it_returns(const char *how)
+{
+	struct wire_flow flow = served_flow(&served, 0);
+	char figure[96];
+
+	free(lab_run(&lab, 30, "systemctl thaw pfkeepd"));
+	free(pfkeep_until(&lab, READY_S, ":", "pf-ready"));
+	snprintf(figure, sizeof(figure), "return after %s", how);
+	served_finish(&served, &flow, figure);
+	served_as_before(&served);
+}
+
+/*
+ * pfkeepd stands still, so that nobody starts it again meanwhile. It is its guest that ends
+ * it, and it ends: what boots again by itself would have the PF, and tenants would miss it.
+ */
+static void dies_of(const char *how, const char *line)
+{
+	unsigned int before = resets();
+	struct wire_flow flow;
+	char figure[96];
+
+	free(lab_run(&lab, 60,
+		     "systemctl freeze pfkeepd; cat /run/libvirt/qemu/%s.pid "
+		     ">/run/pfkeep-lab/pf-vm.pid",
+		     served.pf_vm));
+	flow = served_flow(&served, 0);
+	served_tell_pf_vm(&served, line, NULL);
+	free(lab_run(&lab, END_S + 30,
+		     "timeout %d tail --pid=$(cat /run/pfkeep-lab/pf-vm.pid) -f /dev/null", END_S));
+	snprintf(figure, sizeof(figure), "death by %s", how);
+	served_finish_whole(&served, &flow, figure);
+	assert_int_equal(resets(), before + 1);
+	assert_int_equal(vfio_num_vfs(&lab, served.pf), 7);
+	it_returns(how);
+}
+
+static void a_panic_costs_no_frame(void **state)
+{
+	assert_non_null(served.pf_vm);
+	dies_of("panic", "echo c >/proc/sysrq-trigger");
+}
+
+static char *qemu_pid(void)
+{
+	char *text = lab_run(&lab, 30, "echo PID $(cat /run/libvirt/qemu/%s.pid)", served.pf_vm);
+	char *pid = lab_field(text, "PID ");
+
+	free(text);
+	return pid;
+}
+
+/* systemd in its guest starts it again. */
+static void an_agent_that_comes_back_costs_no_frame(void **state)
+{
+	struct wire_flow flow;
+	char *before, *after;
+
+	assert_non_null(served.pf_vm);
+	before = qemu_pid();
+	flow = served_flow(&served, 0);
+	served_tell_pf_vm(&served, "kill -KILL $PPID", "pf-lost pf-ready");
+	served_finish_whole(&served, &flow, "agent killed");
+	after = qemu_pid();
+	assert_string_equal(after, before);
+	free(before);
+	free(after);
+	served_as_before(&served);
+}
+
+static void nothing_is_left_over(void **state)
+{
+	tenant_destroy(&lab, &served.tenant);
+	tenant_undefine(&lab, &served.tenant);
+	sriov_kernel_has_no_complaint(&lab);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_tenant_is_served),
+		cmocka_unit_test(a_panic_costs_no_frame),
+		cmocka_unit_test(an_agent_that_comes_back_costs_no_frame),
+		cmocka_unit_test(nothing_is_left_over),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
