@@ -210,7 +210,8 @@ static int split(char *command, char *argv[PROGRAM_ARGS_MAX + 1])
 	char *save = NULL;
 	int n = 0;
 
-	for (char *word = strtok_r(command, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+	for (char *word = strtok_r(command, " \t", &save); word;
+	     word = strtok_r(NULL, " \t", &save)) {
 		if (n == PROGRAM_ARGS_MAX)
 			return -E2BIG;
 		argv[n++] = word;
