@@ -73,23 +73,29 @@ static void load_kvm(struct work *w)
 		w->kvm = 0;
 }
 
-/* Built in, or loaded by somebody, or nobody needs it: then this may fail. */
+/*
+ * Built in, or loaded by somebody, or nobody needs it: then this may fail. All by one
+ * modprobe, since to start it takes longer than what it does.
+ */
 static void load_modules(const struct work *w)
 {
-	static const char *const base[] = { "/sbin/modprobe", "-qa",	       "irqbypass", "vfio",
-					    "iommufd",	      "vfio-pci-core", NULL };
+	enum { FIRST_DRIVER = 6, DRIVERS_MAX = 8 };
+	const char *argv[FIRST_DRIVER + DRIVERS_MAX + 1] = {
+		"/sbin/modprobe", "-qa", "--", "irqbypass", "iommufd", "vfio-pci-core"
+	};
 	char out[64];
+	size_t n = FIRST_DRIVER;
 
-	run_output((char *const *)base, MODPROBE_MS, out, sizeof(out));
-	for (size_t i = 0; i < w->live.n_functions; i++) {
-		char path[96], name[32];
-		const char *const driver[] = { "/sbin/modprobe", "-q", name, NULL };
+	for (size_t i = 0; i < w->live.n_functions && n < FIRST_DRIVER + DRIVERS_MAX; i++) {
+		const char *driver = w->live.functions[i].driver;
+		size_t k = FIRST_DRIVER;
 
-		snprintf(name, sizeof(name), "%s", w->live.functions[i].driver);
-		snprintf(path, sizeof(path), "sys/bus/pci/drivers/%s", name);
-		if (!root_exists(w->root, path))
-			run_output((char *const *)driver, MODPROBE_MS, out, sizeof(out));
+		while (k < n && strcmp(argv[k], driver) != 0)
+			k++;
+		if (k == n)
+			argv[n++] = driver;
 	}
+	run_output((char *const *)argv, MODPROBE_MS, out, sizeof(out));
 }
 
 static int bind_function(const struct work *w, const struct live_function *f,
