@@ -130,15 +130,8 @@ static int create_vfs(struct sriov_pf *pf, u16 num_vfs)
 	return 0;
 }
 
-/**
- * sriov_change_locked - make @num_vfs VFs exist, by the host's or the user's will
- * @pf: the PF; its device lock and the rescan/remove lock are held
- * @num_vfs: 0 to remove
- *
- * Return: 0; -EBUSY if VFs would have to go of which one is held; or what the
- * PCI core had to say.
- */
-int sriov_change_locked(struct sriov_pf *pf, u16 num_vfs)
+/* With both PCI locks, and pf->changing set. */
+static int change_locked(struct sriov_pf *pf, u16 num_vfs)
 {
 	u16 before = pf->num_vfs;
 	int ret = 0;
@@ -151,6 +144,47 @@ int sriov_change_locked(struct sriov_pf *pf, u16 num_vfs)
 		ret = create_vfs(pf, num_vfs);
 	trace_sriov_change(pf->pdev, before, num_vfs, ret);
 	sriov_pf_notify(pf);
+	return ret;
+}
+
+static void end_change(struct sriov_pf *pf)
+{
+	spin_lock(&pf->lock);
+	pf->changing = false;
+	spin_unlock(&pf->lock);
+}
+
+static bool begin_by_host(struct sriov_pf *pf)
+{
+	bool begun;
+
+	spin_lock(&pf->lock);
+	begun = !pf->resetting;
+	pf->changing = begun;
+	spin_unlock(&pf->lock);
+	return begun;
+}
+
+/**
+ * sriov_change_by_host - make @num_vfs VFs exist, by the host's will
+ * @pf: the PF; its device lock and the rescan/remove lock are held
+ * @num_vfs: 0 to remove
+ *
+ * A close or reset of the PF that is under way restores the capability without the
+ * device lock, and would take VF_Enable or NumVFs back. It only tries that lock, so
+ * it ends while we have it.
+ *
+ * Return: 0; -EBUSY if VFs would have to go of which one is held; -EINTR on a fatal
+ * signal; or what the PCI core had to say.
+ */
+int sriov_change_by_host(struct sriov_pf *pf, u16 num_vfs)
+{
+	int ret;
+
+	if (wait_event_killable(pf->wait, begin_by_host(pf)))
+		return -EINTR;
+	ret = change_locked(pf, num_vfs);
+	end_change(pf);
 	return ret;
 }
 
@@ -172,6 +206,7 @@ static bool claim(struct sriov_pf *pf, u16 *ret_num, bool *ret_requested)
 	} else {
 		found = false;
 	}
+	pf->changing = found;
 	spin_unlock(&pf->lock);
 	return found;
 }
@@ -212,7 +247,8 @@ static unsigned long change(struct sriov_pf *pf)
 		return RETRY_LOCKED;
 	}
 	if (claim(pf, &num_vfs, &requested)) {
-		ret = sriov_change_locked(pf, num_vfs);
+		ret = change_locked(pf, num_vfs);
+		end_change(pf);
 		if (requested)
 			finish(pf, ret);
 		else if (!ret)
@@ -305,7 +341,7 @@ static int enqueue(struct sriov_pf *pf, u16 num_vfs)
  * @pf: the PF; its request_lock is held
  * @num_vfs: 0 to remove
  *
- * Return: what sriov_change_locked() returned; -ENODEV if an unbind has begun,
+ * Return: what the change came to; -ENODEV if an unbind has begun,
  * -ETIMEDOUT if the PCI locks couldn't be had, -EINTR on a fatal signal (then
  * the change may still happen).
  */

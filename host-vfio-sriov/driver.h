@@ -120,6 +120,7 @@ struct sriov_pf {
 	bool force; /* the operator's word: holders don't count */
 	bool deferred; /* remove the VFs when none is held */
 	unsigned int resetting; /* resets of the PF under way: VFs can't be opened */
+	bool changing; /* VFs are being made or removed: the PF isn't reset or closed */
 	enum sriov_change_state change;
 	u16 change_num;
 	int change_result;
@@ -153,7 +154,7 @@ void sriov_change_exit(void);
 void sriov_change_work(struct work_struct *work);
 void sriov_change_kick(struct sriov_pf *pf, unsigned long delay);
 void sriov_change_kick_again(struct sriov_pf *pf);
-int sriov_change_locked(struct sriov_pf *pf, u16 num_vfs);
+int sriov_change_by_host(struct sriov_pf *pf, u16 num_vfs);
 int sriov_change_request(struct sriov_pf *pf, u16 num_vfs);
 void sriov_change_unbind(struct sriov_pf *pf);
 

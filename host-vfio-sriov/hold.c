@@ -139,7 +139,8 @@ bool sriov_hold_elsewhere(struct sriov_pf *pf)
 
 /*
  * A reset of the PF would reach its VFs. -EBUSY while one is held, -EAGAIN while
- * VFs are being made; else no VF is opened before sriov_hold_reset_end().
+ * VFs are being made or removed; else neither that nor an open of a VF begins before
+ * sriov_hold_reset_end().
  */
 int sriov_hold_reset_begin(struct sriov_pf *pf)
 {
@@ -148,7 +149,7 @@ int sriov_hold_reset_begin(struct sriov_pf *pf)
 	spin_lock(&pf->lock);
 	if (pf->num_held)
 		ret = -EBUSY;
-	else if (pf->change == SRIOV_CHANGE_RUNNING)
+	else if (pf->changing)
 		ret = -EAGAIN;
 	else
 		pf->resetting++;

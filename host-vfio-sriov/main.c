@@ -164,7 +164,7 @@ static int sriov_configure(struct pci_dev *pdev, int num_vfs)
 
 	if (!pf)
 		return -ENOENT;
-	ret = sriov_change_locked(pf, num_vfs);
+	ret = sriov_change_by_host(pf, num_vfs);
 	if (ret == -EBUSY)
 		pci_warn(pdev, "sriov_numvfs refused: a VF is held; vfio_sriov/force overrides\n");
 	if (ret)
