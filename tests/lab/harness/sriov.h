@@ -12,6 +12,8 @@ void sriov_load(struct lab *lab, const char *product);
 void sriov_client(struct lab *lab, enum pf_kind kind, unsigned int timeout_s, const char *options);
 /* A kernel that found fault says so, whatever a test saw. */
 void sriov_kernel_has_no_complaint(struct lab *lab);
+/* But of what is known to be no fault of ours: an extended regular expression. */
+void sriov_kernel_complains_only_of(struct lab *lab, const char *known);
 /* The path of a product's file in the cache, which is built for it if need be; the caller frees. */
 char *sriov_product(const char *product, const char *file);
 
