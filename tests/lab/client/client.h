@@ -90,7 +90,10 @@ void client_child_wait_word(struct child *self);
 /* The exit status, or -ETIMEDOUT. */
 int client_child_join(struct child *child, unsigned int seconds);
 
-/* Says "opened", or why not; 0, 1, and 2 when it can't be tried. */
-int client_try_open(const char *bdf, enum device_mode mode);
+/*
+ * Says "opened", or why not; 0, 1, and 2 when it can't be tried. With @stay a child of
+ * its keeps what was opened until it is ended.
+ */
+int client_try_open(const char *bdf, enum device_mode mode, bool stay);
 
 #endif

@@ -118,7 +118,7 @@ static int usage(void)
 {
 	fprintf(stderr, "usage: vfio_sriov_client --pf BDF [--mode group|cdev] [--case TEXT] "
 			"[--of pf|mode]... [--cycles N] [--rounds N]\n"
-			"       vfio_sriov_client --open BDF --mode group|cdev <TOKEN\n");
+			"       vfio_sriov_client --open BDF --mode group|cdev [--stay] <TOKEN\n");
 	return 2;
 }
 
@@ -132,11 +132,13 @@ int main(int argc, char **argv)
 		{ "cycles", required_argument, NULL, 'n' },
 		{ "rounds", required_argument, NULL, 'r' },
 		{ "open", required_argument, NULL, 'O' },
+		{ "stay", no_argument, NULL, 's' },
 		{ 0 },
 	};
 	struct context c = { .cycles = 3, .rounds = 8, .cdev_tokens = kernel_has_cdev_tokens() };
 	bool modes[2] = { true, true };
 	const char *only = NULL, *open_only = NULL;
+	bool stay = false;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -156,11 +158,13 @@ int main(int argc, char **argv)
 			c.rounds = (unsigned int)strtoul(optarg, NULL, 0);
 		else if (opt == 'O')
 			open_only = optarg;
+		else if (opt == 's')
+			stay = true;
 		else
 			return usage();
 	}
 	if (open_only && !c.pf && optind == argc && modes[0] != modes[1])
-		return client_try_open(open_only, modes[1] ? DEVICE_CDEV : DEVICE_GROUP);
+		return client_try_open(open_only, modes[1] ? DEVICE_CDEV : DEVICE_GROUP, stay);
 	if (!c.pf || optind != argc)
 		return usage();
 	signal(SIGPIPE, SIG_IGN);

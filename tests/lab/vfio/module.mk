@@ -12,6 +12,7 @@ SOAK += $(VFIO_SOAK_TARGETS:soak-%=%)
 .PHONY: $(VFIO_SOAK_TARGETS)
 
 ## soak-vfio-debug: the driver's client under a kernel with KASAN, lockdep, kmemleak
+## soak-vfio-kexec: which functions go into an ordinary kexec as bus masters
 ## soak-vfio-cycles: COUNT (1000) times VFs made and removed, and nothing left of them
 ## soak-vfio-stock: the driver's client on Debian's own kernels, 6.12 and 7.x
 ## soak-vfio-selftests: the kernel's own VFIO tests on this driver and on vfio-pci
