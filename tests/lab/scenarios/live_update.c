@@ -3,6 +3,8 @@
  * The host's kernel is replaced under a PF VM and a tenant with a VF: both guests go
  * on, with their devices, and the tenant answers the wire again. Before that,
  * attempts that fail: nothing happens to either.
+ *
+ *	LU_ROUNDS=N   how many updates go on from the initramfs (default 1)
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,6 +36,9 @@
 	"cd /usr/lib/modules/$(uname -r); cat /run/restore.cpio initrd.img >/var/tmp/next.img\n" \
 	"pfkeep live-update --kernel vmlinuz --initrd /var/tmp/next.img "                        \
 	"--append pfkeep.restore=early"
+#define AGAIN                                                                   \
+	"cd /usr/lib/modules/$(uname -r); pfkeep live-update --kernel vmlinuz " \
+	"--initrd /var/tmp/next.img --append pfkeep.restore=early"
 
 /* So few that all of the blackout fit the VF's receive ring. */
 #define RATE 1
@@ -48,7 +53,7 @@ static struct vm tenant = { .name = "lured",
 			    .raw = true,
 			    .append = "lab.ip=10.77.0.11/24 lab.mac=" MAC };
 static const struct wire_flow flow = { .id = 1, .ip = "10.77.0.11", .rate = RATE, .size = 128 };
-static const struct wire_flow early = { .id = 3, .ip = "10.77.0.11", .rate = RATE, .size = 128 };
+static struct wire_flow early = { .id = 3, .ip = "10.77.0.11", .rate = RATE, .size = 128 };
 
 static int setup(void **state)
 {
@@ -245,18 +250,37 @@ static void the_kernel_is_replaced_under_both(void **state)
 	pull_picture("live_update");
 }
 
+/* From the initramfs; boot number @boots of the host follows. */
+static void update_early(const char *command, unsigned int boots)
+{
+	char *log = replace_kernel(&early, command, boots);
+
+	/* the unit found nothing left to do */
+	assert_null(strstr(log, "VMs go on"));
+	free(log);
+}
+
 static void the_next_update_goes_on_from_the_initramfs(void **state)
 {
-	char *log;
+	const char *text = getenv("LU_ROUNDS");
+	unsigned int rounds = text ? (unsigned int)strtoul(text, NULL, 10) : 1;
 
 	/* Its VMs' files are where those of a boot before are. */
 	free(lab_ctl(&lab, 60, "push", "build/lab/liveupdate/restore.cpio", "/run/restore.cpio",
 		     NULL));
-	log = replace_kernel(&early, EARLY, 3);
-	/* the unit found nothing left to do */
-	assert_null(strstr(log, "VMs go on"));
-	free(log);
+	update_early(EARLY, 3);
 	pull_picture("live_update_initramfs");
+	for (unsigned int i = 1; i < rounds; i++) {
+		struct wire_report r = wire_finish(&lab, &early);
+
+		wire_assert_whole(&r);
+		printf("# update %u from the initramfs: blackout %.1f s\n", i,
+		       (double)r.gap_ns / 1e9);
+		fflush(stdout);
+		wire_report_free(&r);
+		early.id++;
+		update_early(AGAIN, 3 + i);
+	}
 }
 
 static void assert_no_loss(struct bench *bench, const struct wire_flow *over, const char *what)

@@ -46,7 +46,7 @@ demo:
 	$(Q)$(BUILD)/bench/table
 
 # Campaigns of qemu-sriov-cap; docs/qemu-sriov-cap.md says what each proves.
-SOAK += vfs-from-guest hostile-guest qemu-matrix cpr qemu-bisect
+SOAK += vfs-from-guest hostile-guest qemu-matrix cpr qemu-bisect live-update
 
 MATRIX = '$(1): $(2)=env VFS_PF=$(1) VFS_VM="$(2)" VFS_CYCLES=$(or $(COUNT),5) \
 	$(BUILD)/lab/scenarios/vfs_from_guest'
@@ -72,6 +72,11 @@ soak-qemu-matrix: $(BUILD)/tests/run $(BUILD)/lab/scenarios/vfs_from_guest lab-r
 soak-cpr: $(BUILD)/tests/run $(BUILD)/lab/scenarios/cpr_keeps_vfs lab-ready
 	$(Q)CPR_ROUNDS=$(or $(COUNT),5) $(RUN) --title cpr $(RUN_TALLY) --follow --timeout 7200 -- \
 		$(BUILD)/lab/scenarios/cpr_keeps_vfs
+
+## soak-live-update: COUNT (10) live updates in a row from the initramfs, after one from init
+soak-live-update: $(BUILD)/tests/run $(BUILD)/lab/scenarios/live_update lab-ready
+	$(Q)LU_ROUNDS=$(or $(COUNT),10) $(RUN) --title live-update $(RUN_TALLY) --follow --timeout 7200 \
+		-- $(BUILD)/lab/scenarios/live_update
 
 ## soak-qemu-bisect: each patch for QEMU builds alone; checkpatch
 soak-qemu-bisect: $(BUILD)/tests/run $(BUILD)/lab/products
