@@ -166,6 +166,15 @@ static bool is_memfd(int fd)
 	       fcntl(fd, F_GET_SEALS) >= 0;
 }
 
+/* Not by its name: that of one which was opened in an initramfs lost its folder with it. */
+static bool is_iommu(int fd)
+{
+	struct stat st, iommu;
+
+	return !fstat(fd, &st) && S_ISCHR(st.st_mode) && !stat("/dev/iommu", &iommu) &&
+	       st.st_rdev == iommu.st_rdev;
+}
+
 static int kind_of(int fd, enum live_kind *ret_kind)
 {
 	static const struct {
@@ -175,13 +184,12 @@ static int kind_of(int fd, enum live_kind *ret_kind)
 		{ "/dev/vfio/devices/", LIVE_DEVICE },
 		{ "anon_inode:[vfio-device]", LIVE_DEVICE },
 		{ "anon_inode:[eventfd]", LIVE_EVENT },
-		{ "/dev/iommu", LIVE_IOMMU },
 	};
 	char path[64], target[256];
 	ssize_t len;
 
-	if (is_memfd(fd)) {
-		*ret_kind = LIVE_MEMORY;
+	if (is_memfd(fd) || is_iommu(fd)) {
+		*ret_kind = is_memfd(fd) ? LIVE_MEMORY : LIVE_IOMMU;
 		return 0;
 	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
