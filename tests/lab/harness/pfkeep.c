@@ -50,22 +50,26 @@ void pfkeep_install(struct lab *lab)
 		"[ -e /sys/module/vfio_pci_sriov ]"));
 }
 
-char *pfkeep_adopted(struct lab *lab)
+char *pfkeep_adopt(struct lab *lab, const char *options)
 {
-	char *pf;
+	char *pf = pf_find(lab, PF_IGB);
 
-	pfkeep_install(lab);
-	pf = pf_find(lab, PF_IGB);
 	free(lab_run(lab, ADOPT_S,
 		     "for dom in $(virsh -q list --all --name | grep -v ^pfkeep-); do\n"
 		     "  virsh -q destroy $dom >&2 || :\n"
 		     "  virsh -q undefine $dom >&2 || :\n"
 		     "done\n"
 		     "if ! pfkeep pf show %s | grep -q '^driver  *vfio-pci-sriov$'; then\n"
-		     "  modprobe igb; udevadm settle; pfkeep pf adopt %s\n"
+		     "  modprobe igb; udevadm settle; pfkeep pf adopt %s %s\n"
 		     "fi",
-		     pf, pf));
+		     pf, options, pf));
 	return pf;
+}
+
+char *pfkeep_adopted(struct lab *lab)
+{
+	pfkeep_install(lab);
+	return pfkeep_adopt(lab, "");
 }
 
 char *pfkeep_pf_vm(struct lab *lab)
@@ -192,4 +196,22 @@ char *pfkeep_until(struct lab *lab, unsigned int timeout_s, const char *script, 
 		       "done <$fifo\n"
 		       "[ $# = 0 ] || { echo \"no event $1 in %u s\" >&2; exit 1; }",
 		       timeout_s, events, script, timeout_s);
+}
+
+/* Looked at behind each event, the first of which says that none is missed from then on. */
+void pfkeep_wait_ready(struct lab *lab, const char *pf, unsigned int timeout_s)
+{
+	free(lab_run(lab, 2 * timeout_s + 60,
+		     "timeout %u systemctl start pfkeepd >&2 || {\n"
+		     "  journalctl -b -u pfkeepd --no-pager >&2; exit 1; }\n"
+		     "ready() { pfkeep metrics | grep -qxF 'pfkeep_pf_ready{pf=\"%s\"} 1'; }\n"
+		     "fifo=$(mktemp -u); mkfifo $fifo\n"
+		     "timeout %u pfkeep events >$fifo & pid=$!\n"
+		     "trap 'kill $pid || :; rm $fifo' EXIT\n"
+		     "while read -r event; do\n"
+		     "  echo \"event: $event\" >&2\n"
+		     "  if ready; then exit 0; fi\n"
+		     "done <$fifo\n"
+		     "journalctl -b -u pfkeepd --no-pager >&2; exit 1",
+		     timeout_s, pf, timeout_s));
 }

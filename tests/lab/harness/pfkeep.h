@@ -16,6 +16,8 @@ void pfkeep_install(struct lab *lab);
  * gone. In a lab that is kept up, one adoption serves many scenarios. The caller frees.
  */
 char *pfkeep_adopted(struct lab *lab);
+/* The same where pfkeep is installed already; the options are `pf adopt`'s, "" for none. */
+char *pfkeep_adopt(struct lab *lab, const char *options);
 /* The domain of its PF VM; the caller frees. */
 char *pfkeep_pf_vm(struct lab *lab);
 /* pfkeepd with these options of its own from now on, "" for none. */
@@ -34,6 +36,9 @@ __attribute__((format(printf, 5, 6))) char *pfkeep_fails(struct lab *lab, unsign
  * order, others between them: "pf-lost pf-ready". What it printed, which the caller frees.
  */
 char *pfkeep_until(struct lab *lab, unsigned int timeout_s, const char *script, const char *events);
+
+/* Until pfkeepd is up and finds the PF ready: its VM answers, its VFs are set as recorded. */
+void pfkeep_wait_ready(struct lab *lab, const char *pf, unsigned int timeout_s);
 
 /* Defines a tenant whose XML asks for this VF of the PF, with this MAC; NULL: as it has it. */
 void pfkeep_define(struct lab *lab, struct tenant *tenant, const char *pf, unsigned int vf,

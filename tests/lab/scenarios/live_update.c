@@ -20,6 +20,7 @@
 #include "tests/lab/harness/pfkeep.h"
 #include "tests/lab/harness/sriov.h"
 #include "tests/lab/harness/tenant.h"
+#include "tests/lab/harness/update.h"
 #include "tests/lab/harness/vfio.h"
 #include "tests/lab/harness/vm.h"
 #include "tests/lab/harness/wire.h"
@@ -28,17 +29,6 @@
 #define TOKEN "/run/pfkeep-lab/token"
 #define MAC   "02:70:66:00:00:01"
 #define VFS   2
-#define LIVE  "liveupdate=on kho=on transparent_hugepage_shmem=within_size"
-#define UPDATE \
-	"cd /usr/lib/modules/$(uname -r); pfkeep live-update --kernel vmlinuz --initrd initrd.img"
-/* The lab's initramfs mounts more than root and /usr: all that the VMs need. */
-#define EARLY                                                                                    \
-	"cd /usr/lib/modules/$(uname -r); cat /run/restore.cpio initrd.img >/var/tmp/next.img\n" \
-	"pfkeep live-update --kernel vmlinuz --initrd /var/tmp/next.img "                        \
-	"--append pfkeep.restore=early"
-#define AGAIN                                                                   \
-	"cd /usr/lib/modules/$(uname -r); pfkeep live-update --kernel vmlinuz " \
-	"--initrd /var/tmp/next.img --append pfkeep.restore=early"
 
 /* So few that all of the blackout fit the VF's receive ring. */
 #define RATE 1
@@ -59,9 +49,8 @@ static int setup(void **state)
 {
 	static const char *const pfs[] = { "igb", NULL };
 
-	/* Large pages: a hundred times fewer to hand over. */
-	return lab_up(&lab,
-		      &(struct lab_options){ .kernel = "pfkeep", .pfs = pfs, .append = LIVE });
+	return lab_up(&lab, &(struct lab_options){
+				    .kernel = "pfkeep", .pfs = pfs, .append = UPDATE_LIVE });
 }
 
 static int teardown(void **state)
@@ -72,22 +61,6 @@ static int teardown(void **state)
 	free(before[0]);
 	free(before[1]);
 	return lab_down(&lab);
-}
-
-/* What the VMs' QEMUs open by name is on disk, and there before they are. */
-static void keep_files(void)
-{
-	free(lab_run(&lab, 60,
-		     "mkdir -p /var/lib/pfkeep-lab /run/pfkeep-lab\n"
-		     "[ -L /run/pfkeep-lab ] || { cp -a /run/pfkeep-lab/. /var/lib/pfkeep-lab\n"
-		     "rm -rf /run/pfkeep-lab; ln -s /var/lib/pfkeep-lab /run/pfkeep-lab; }\n"
-		     "mkdir -p /etc/systemd/system/pfkeep-restore.service.d\n"
-		     "cat >/etc/systemd/system/pfkeep-restore.service.d/lab.conf <<'EOS'\n"
-		     "[Unit]\nAfter=systemd-udevd.service systemd-udev-trigger.service\n"
-		     "[Service]\n"
-		     "ExecStartPre=ln -sfn /var/lib/pfkeep-lab /run/pfkeep-lab\n"
-		     "ExecStartPre=udevadm wait --timeout=30 /dev/disk/by-id/virtio-tools\nEOS\n"
-		     "systemctl daemon-reload"));
 }
 
 static char *what_the_guest_knows(const struct vm *vm)
@@ -113,7 +86,7 @@ static void assert_goes_on(void)
 
 static void a_tenant_is_served(void **state)
 {
-	keep_files();
+	update_keep_files(&lab);
 	pfkeep_install(&lab);
 	igb = pf_find(&lab, PF_IGB);
 	vfio_bind(&lab, igb);
@@ -131,15 +104,6 @@ static void a_tenant_is_served(void **state)
 	free(vm_wait(&lab, &tenant, 180, TENANT_SERVES));
 	before[0] = what_the_guest_knows(&pf_vm);
 	before[1] = what_the_guest_knows(&tenant);
-}
-
-static void report_says(const char *words)
-{
-	char *report = lab_run(&lab, 60, "pfkeep report");
-
-	if (!strstr(report, words))
-		fail_msg("no '%s' in: %s", words, report);
-	free(report);
 }
 
 /* Nothing is touched. */
@@ -176,7 +140,7 @@ static void what_cant_be_done_is_said_before(void **state)
 			fail_msg("no '%s' in: %s", next[i].why, output);
 		free(output);
 	}
-	free(lab_run(&lab, 60, "systemctl -q enable pfkeep-restore\n" UPDATE " --dry-run"));
+	free(lab_run(&lab, 60, "systemctl -q enable pfkeep-restore\n" UPDATE_COMMAND " --dry-run"));
 	assert_goes_on();
 }
 
@@ -199,13 +163,13 @@ static void an_update_that_fails_goes_unnoticed(void **state)
 		     ">/run/held'\n"
 		     "timeout 30 grep -m1 LU-HELD /run/held"));
 	wire_start(&lab, &meanwhile);
-	assert_int_equal(lab_try(&lab, 180, &output, UPDATE), 1);
+	assert_int_equal(lab_try(&lab, 180, &output, UPDATE_COMMAND), 1);
 	if (!strstr(output, "preserve: live update session pfkeep: File exists"))
 		fail_msg("%s", output);
 	assert_non_null(strstr(output, "save: undone"));
 	assert_goes_on();
-	report_says("Live update failed in preserve: all VMs run on");
-	report_says("undo save");
+	update_report_says(&lab, "Live update failed in preserve: all VMs run on");
+	update_report_says(&lab, "undo save");
 	r = wire_finish(&lab, &meanwhile);
 	wire_assert_whole(&r);
 	wire_report_free(&r);
@@ -216,44 +180,25 @@ static void an_update_that_fails_goes_unnoticed(void **state)
 /* Returns what the unit said in the new kernel. */
 static char *replace_kernel(const struct wire_flow *over, const char *command, unsigned int boots)
 {
-	char script[512], *log;
+	char *log = update_jump(&lab, over, command, boots);
 
-	wire_start(&lab, over);
-	snprintf(script, sizeof(script), "%s >/dev/ttyS0 2>&1", command);
-	lab_leave(&lab, script);
-	lab_wait_boot(&lab, boots, 240);
-	log = lab_run(&lab, 60, "journalctl -b -u pfkeep-restore --no-pager -o cat");
-	printf("# %s\n", log);
-	report_says("Live update: 2 VMs went on");
-	/* the boot is known in its parts */
-	report_says("\ninit ");
-	free(lab_run(&lab, 60, "! dmesg | grep 'DMAR: .*fault'"));
 	assert_goes_on();
 	return log;
 }
 
-static void pull_picture(const char *name)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "build/bench/%s.svg", name);
-	free(lab_run(&lab, 60, "pfkeep report --svg /run/report.svg >/dev/ttyS0"));
-	free(lab_ctl(&lab, 60, "pull", "/run/report.svg", path, NULL));
-}
-
 static void the_kernel_is_replaced_under_both(void **state)
 {
-	char *log = replace_kernel(&flow, UPDATE, 2);
+	char *log = replace_kernel(&flow, UPDATE_COMMAND, 2);
 
 	assert_non_null(strstr(log, "2 VMs go on"));
 	free(log);
-	pull_picture("live_update");
+	update_draw(&lab, "live_update");
 }
 
 /* From the initramfs; boot number @boots of the host follows. */
-static void update_early(const char *command, unsigned int boots)
+static void update_early(unsigned int boots)
 {
-	char *log = replace_kernel(&early, command, boots);
+	char *log = replace_kernel(&early, UPDATE_EARLY, boots);
 
 	/* the unit found nothing left to do */
 	assert_null(strstr(log, "VMs go on"));
@@ -265,11 +210,9 @@ static void the_next_update_goes_on_from_the_initramfs(void **state)
 	const char *text = getenv("LU_ROUNDS");
 	unsigned int rounds = text ? (unsigned int)strtoul(text, NULL, 10) : 1;
 
-	/* Its VMs' files are where those of a boot before are. */
-	free(lab_ctl(&lab, 60, "push", "build/lab/liveupdate/restore.cpio", "/run/restore.cpio",
-		     NULL));
-	update_early(EARLY, 3);
-	pull_picture("live_update_initramfs");
+	update_make_initramfs(&lab);
+	update_early(3);
+	update_draw(&lab, "live_update_initramfs");
 	for (unsigned int i = 1; i < rounds; i++) {
 		struct wire_report r = wire_finish(&lab, &early);
 
@@ -279,29 +222,16 @@ static void the_next_update_goes_on_from_the_initramfs(void **state)
 		fflush(stdout);
 		wire_report_free(&r);
 		early.id++;
-		update_early(AGAIN, 3 + i);
+		update_early(3 + i);
 	}
-}
-
-static void assert_no_loss(struct bench *bench, const struct wire_flow *over, const char *what)
-{
-	struct wire_report r = wire_finish(&lab, over);
-	char figure[96];
-
-	snprintf(figure, sizeof(figure), "tenant's flow over a live update, %s", what);
-	bench_flow(bench, figure, &r);
-	snprintf(figure, sizeof(figure), "blackout of a tenant over a live update, %s", what);
-	bench_row(bench, figure, (double)r.gap_ns / 1e9, "s");
-	wire_assert_whole(&r);
-	wire_report_free(&r);
 }
 
 static void no_frame_of_the_blackouts_is_lost(void **state)
 {
 	struct bench bench = bench_open();
 
-	assert_no_loss(&bench, &flow, "restored by the host's init");
-	assert_no_loss(&bench, &early, "restored in the initramfs");
+	update_finish(&lab, &bench, &flow, "restored by the host's init");
+	update_finish(&lab, &bench, &early, "restored in the initramfs");
 	assert_int_equal(bench_save(&bench, "live_update"), 0);
 	sriov_kernel_has_no_complaint(&lab);
 }

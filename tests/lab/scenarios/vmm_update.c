@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "tests/lab/harness/bench.h"
+#include "tests/lab/harness/domain.h"
 #include "tests/lab/harness/lab.h"
 #include "tests/lab/harness/pfkeep.h"
 #include "tests/lab/harness/sriov.h"
@@ -62,19 +63,6 @@ static void a_tenant_is_served(void **state)
 	pfkeep_serve(&lab, &red, pf, 0, MAC);
 }
 
-/* The process of a domain, and the program that it is. */
-static char *process_of(const char *domain)
-{
-	char *text = lab_run(&lab, 30,
-			     "pid=$(cat /run/libvirt/qemu/%s.pid)\n"
-			     "echo WORD $pid $(readlink /proc/$pid/exe)",
-			     domain);
-	char *found = lab_field(text, "WORD ");
-
-	free(text);
-	return found;
-}
-
 /* What of the PF VM tells of a boot, or of a PF that was probed again. */
 static char *what_the_pf_vm_knows(void)
 {
@@ -89,20 +77,6 @@ static char *what_the_pf_vm_knows(void)
 		"file /proc/sys/kernel/random/boot_id\n"
 		"file /sys/bus/pci/devices/0000:01:00.0/sriov_numvfs",
 		pf_vm);
-}
-
-/* All that an operator does with a domain by libvirt, but for its end. */
-static void libvirt_manages(const char *domain)
-{
-	free(lab_run(&lab, 120,
-		     "virsh -q dominfo %s | grep -q 'State: *running'\n"
-		     "virsh -q suspend %s; virsh -q domstate %s | grep -q paused\n"
-		     "virsh -q resume %s; virsh -q domstate %s | grep -q running\n"
-		     "virsh -q vcpuinfo %s | grep -q 'State: *running'\n"
-		     "virsh -q qemu-monitor-command %s '{\"execute\":\"query-status\"}' | "
-		     "grep -q '\"running\":true'\n"
-		     "grep -q qemu- /proc/$(cat /run/libvirt/qemu/%s.pid)/cgroup",
-		     domain, domain, domain, domain, domain, domain, domain, domain));
 }
 
 static struct wire_flow begin(void)
@@ -131,14 +105,14 @@ static void finish(const struct wire_flow *flow, const char *figure)
 
 static void update(const char *domain, const char *program, const char *figure)
 {
-	char *before = process_of(domain), *after, *said, name[96];
+	char *before = domain_process(&lab, domain), *after, *said, name[96];
 	struct wire_flow flow = begin();
 	struct json_object *list, *done;
 
 	said = lab_run(&lab, TIMEOUT, "pfkeep vmm-update --json --timeout 120 --qemu %s %s",
 		       program, domain);
 	finish(&flow, figure);
-	after = process_of(domain);
+	after = domain_process(&lab, domain);
 	assert_string_not_equal(after, before);
 	assert_non_null(strstr(after, program));
 	list = json_tokener_parse(said);
@@ -170,7 +144,7 @@ static void the_pf_vm_is_updated(void **state)
 	before = what_the_pf_vm_knows();
 	for (unsigned int i = 0; i < n_rounds(); i++) {
 		update(pf_vm, i % 2 ? QEMU : NEW, "vmm-update of the PF VM");
-		libvirt_manages(pf_vm);
+		domain_is_managed(&lab, pf_vm);
 	}
 	after = what_the_pf_vm_knows();
 	assert_string_equal(after, before);
@@ -182,7 +156,7 @@ static void the_tenant_is_updated(void **state)
 {
 	for (unsigned int i = 0; i < n_rounds(); i++) {
 		update(red.name, i % 2 ? QEMU : NEW, "vmm-update of the tenant");
-		libvirt_manages(red.name);
+		domain_is_managed(&lab, red.name);
 	}
 	/* It booted once. */
 	free(lab_run(&lab, 30,
@@ -195,15 +169,15 @@ static void all_are_updated(void **state)
 	struct wire_flow flow;
 
 	assert_non_null(pf_vm);
-	vm = process_of(pf_vm);
-	tenant = process_of(red.name);
+	vm = domain_process(&lab, pf_vm);
+	tenant = domain_process(&lab, red.name);
 	flow = begin();
 	free(lab_run(&lab, 2 * TIMEOUT, "pfkeep vmm-update --all --timeout 120 --qemu " QEMU));
 	finish(&flow, "vmm-update --all");
-	now = process_of(pf_vm);
+	now = domain_process(&lab, pf_vm);
 	assert_string_not_equal(now, vm);
 	free(now);
-	now = process_of(red.name);
+	now = domain_process(&lab, red.name);
 	assert_string_not_equal(now, tenant);
 	free(now);
 	free(vm);
@@ -238,7 +212,7 @@ __attribute__((format(printf, 2, 3))) static void refused(const char *words, con
 /* Its old process has stayed. */
 static void still(const char *domain, char *before)
 {
-	char *now = process_of(domain);
+	char *now = domain_process(&lab, domain);
 
 	assert_string_equal(now, before);
 	free(now);
@@ -257,7 +231,7 @@ static void what_cannot_take_over_is_refused(void **state)
 		{ "printf '#!/bin/sh\\nexec /usr/bin/qemu-system-x86_64 \"$@\"\\n' >" BAD,
 		  "older" },
 	};
-	char *before = process_of(red.name);
+	char *before = domain_process(&lab, red.name);
 	struct wire_flow flow = begin();
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -283,7 +257,7 @@ static void a_failing_switch_leaves_the_old_qemu(void **state)
 		"set -- \"$@\" -device pfkeep-none",
 		"set -- \"$@\" -device {\\\\\"driver\\\\\":\\\\\"virtserialport\\\\\"}",
 	};
-	char *before = process_of(red.name);
+	char *before = domain_process(&lab, red.name);
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		struct wire_flow flow = begin();
@@ -293,7 +267,7 @@ static void a_failing_switch_leaves_the_old_qemu(void **state)
 			     "exec " QEMU " \"$@\"\\n' >" BAD "; chmod 755 " BAD,
 			     ends[i]));
 		refused("transfer", "--timeout 40 --qemu " BAD " red");
-		libvirt_manages(red.name);
+		domain_is_managed(&lab, red.name);
 		finish(&flow, NULL);
 	}
 	still(red.name, before);
@@ -320,7 +294,7 @@ static void daemons_may_die_in_the_middle(void **state)
 		finish(&flow, NULL);
 		/* It is there again, in either QEMU. */
 		free(lab_run(&lab, 60, "systemctl start %s", daemons[i]));
-		libvirt_manages(red.name);
+		domain_is_managed(&lab, red.name);
 	}
 }
 
@@ -328,8 +302,8 @@ static void daemons_may_die_in_the_middle(void **state)
 static void libvirt_attaches_and_destroys(void **state)
 {
 	free(lab_run(&lab, 120, "systemctl restart libvirtd"));
-	libvirt_manages(red.name);
-	libvirt_manages(pf_vm);
+	domain_is_managed(&lab, red.name);
+	domain_is_managed(&lab, pf_vm);
 	free(lab_run(&lab, 120,
 		     "virsh -q domblklist %s | grep -q vda; [ -c $(virsh -q ttyconsole %s) ]\n"
 		     "echo \"<channel type='unix'><target type='virtio' "

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tests/lab/harness/domain.h"
+
+#include <stdlib.h>
+
+#include "tests/lab/harness/pfvm.h"
+
+#define AGENT_S 60 /* libvirt may just have found the domain */
+
+char *domain_process(struct lab *lab, const char *domain)
+{
+	char *text = lab_run(lab, 30,
+			     "pid=$(cat /run/libvirt/qemu/%s.pid)\n"
+			     "echo WORD $pid $(readlink /proc/$pid/exe)",
+			     domain);
+	char *found = lab_field(text, "WORD ");
+
+	free(text);
+	return found;
+}
+
+void domain_is_managed(struct lab *lab, const char *domain)
+{
+	free(lab_run(lab, 120,
+		     "set -x; domain=%s\n"
+		     "virsh -q list --name | grep -qxF \"$domain\"\n"
+		     "virsh -q dominfo $domain | grep -q 'State: *running'\n"
+		     "virsh -q suspend $domain; virsh -q domstate $domain | grep -q paused\n"
+		     "virsh -q resume $domain; virsh -q domstate $domain | grep -q running\n"
+		     "virsh -q vcpuinfo $domain | grep -q 'State: *running'\n"
+		     "virsh -q qemu-monitor-command $domain '{\"execute\":\"query-status\"}' | "
+		     "grep -q '\"running\":true'\n"
+		     "grep -q qemu- /proc/$(cat /run/libvirt/qemu/$domain.pid)/cgroup",
+		     domain));
+}
+
+/* A PF VM has no dmesg, the lab's small guest no journal. */
+char *domain_tells(struct lab *lab, const char *domain)
+{
+	const struct pfvm vm = { .name = domain };
+
+	pfvm_wait(lab, &vm, AGENT_S);
+	return pfvm_run(
+		lab, &vm,
+		"cat /proc/sys/kernel/random/boot_id; cd /sys/bus/pci/devices; ls\n"
+		"for f in */net/*/ifindex */sriov_numvfs; do\n"
+		"[ ! -e $f ] || echo $f $(cat $f); done\n"
+		"for f in */virtfn*; do [ ! -e $f ] || echo $f $(readlink $f); done\n"
+		"if [ -e /run/systemd/journal ]; then journalctl -k -o cat; else dmesg; fi | "
+		"grep -c 'igb.*: \\(Intel\\|added\\)' || :");
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Domains of the lab host's libvirt, PF VMs and tenants alike, while things happen under them. */
+#ifndef TESTS_LAB_HARNESS_DOMAIN_H
+#define TESTS_LAB_HARNESS_DOMAIN_H
+
+#include "tests/lab/harness/lab.h"
+
+/* Its process, and the program that it is; the caller frees. */
+char *domain_process(struct lab *lab, const char *domain);
+/* It runs, and libvirt does all with it that an operator does, but for its end. */
+void domain_is_managed(struct lab *lab, const char *domain);
+/*
+ * What its guest's agent tells of a boot, or of a PCI function that was probed again, has
+ * gone or has other VFs; the caller frees.
+ */
+char *domain_tells(struct lab *lab, const char *domain);
+
+#endif
