@@ -14,6 +14,7 @@
 #include "hw/vfio/pci.h"
 #include "hw/vfio/vfio-cpr.h"
 #include "migration/cpr-kexec.h"
+#include "migration/vmstate.h"
 #include "qapi/error.h"
 #include "qemu/error-report.h"
 #include "system/runstate.h"
@@ -58,6 +59,36 @@ static void vfio_kexec_kick(void *opaque, bool running, RunState state)
     trace_vfio_kexec_kick(vdev->vbasedev.name, kicked);
     qemu_del_vm_change_state_handler(kick->entry);
     object_unref(OBJECT(vdev));
+}
+
+/*
+ * What a legacy container saves: nothing, but by this name. A device that was
+ * opened by its group under the old kernel has an iommufd under the new one.
+ */
+static bool vfio_kexec_container_needed(void *opaque)
+{
+    return false;
+}
+
+static const VMStateDescription vfio_kexec_container_vmstate = {
+    .name = "vfio-container",
+    .version_id = 0,
+    .minimum_version_id = 0,
+    .needed = vfio_kexec_container_needed,
+    .fields = (const VMStateField[]) {
+        VMSTATE_END_OF_LIST()
+    }
+};
+
+void vfio_cpr_kexec_register(void)
+{
+    static bool registered;
+
+    if (!cpr_kernel_is_new() || registered) {
+        return;
+    }
+    registered = true;
+    vmstate_register(NULL, 0, &vfio_kexec_container_vmstate, &registered);
 }
 
 bool vfio_cpr_kexec_post_load(VFIOPCIDevice *vdev, Error **errp)

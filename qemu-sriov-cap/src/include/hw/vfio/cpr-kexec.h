@@ -8,7 +8,13 @@
 
 struct VFIOPCIDevice;
 
-/* The device's state is loaded: interrupts as before. Nothing for the old kernel. */
+/*
+ * The device's state is loaded: interrupts as before. Nothing for the old
+ * kernel.
+ */
 bool vfio_cpr_kexec_post_load(struct VFIOPCIDevice *vdev, Error **errp);
+
+/* An iommufd is there: can load what a device by a group has saved, too. */
+void vfio_cpr_kexec_register(void);
 
 #endif
