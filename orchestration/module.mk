@@ -26,17 +26,18 @@ $(eval $(call unit_test,orch_doctor,$(L)/doctor_test.c $(ORCH_TESTING) $(ORCH_NA
 	$(ORCH_DOCTOR),libpci libvirt))
 
 # Live update: what both of its halves have, and the one in the old kernel.
-ORCH_LIVE := $(addprefix $(L)/,live.c live_qmp.c live_record.c live_report.c luo.c qmp.c)
+ORCH_LIVE := $(addprefix $(L)/,live.c live_domain.c live_domain_record.c live_json.c live_qmp.c live_record.c \
+	live_report.c luo.c qmp.c vmm_args.c vmm_model.c vmm_pty.c vmm_status.c)
 ORCH_NEXT := $(addprefix $(L)/,initrd.c kernelimage.c unpack.c)
 ORCH_NEXT_PKGS := zlib liblzma libzstd
-ORCH_LIVE_OLD := $(addprefix $(L)/,cprstate.c live_check.c live_cmdline.c live_device.c live_early.c live_save.c \
-	live_update.c live_vm.c) $(ORCH_NEXT) $(ORCH_LIVE)
+ORCH_LIVE_OLD := $(addprefix $(L)/,cprstate.c live_check.c live_cmdline.c live_device.c live_domain_save.c live_early.c \
+	live_kind.c live_save.c live_take.c live_update.c live_vm.c) $(ORCH_NEXT) $(ORCH_LIVE)
 
 C := orchestration/pfkeep
 ORCH_DOMAIN := $(addprefix $(L)/,domain.c domain_edit.c domain_write.c uuid.c)
 # Another QEMU under a running domain.
-ORCH_VMM := $(addprefix $(L)/,agent.c base64.c stages.c token.c virt.c vmm_args.c vmm_libvirtd.c vmm_old.c vmm_probe.c \
-	vmm_spawn.c vmm_status.c vmm_update.c) $(ORCH_DOMAIN)
+ORCH_VMM := $(addprefix $(L)/,agent.c base64.c stages.c token.c virt.c vmm_libvirtd.c vmm_old.c vmm_probe.c \
+	vmm_spawn.c vmm_update.c) $(ORCH_DOMAIN)
 ORCH_CLI := $(addprefix $(C)/,command.c command_adopt.c command_assign.c command_doctor.c \
 	command_live.c command_pf.c command_report.c command_vf.c command_vmm.c command_watch.c daemon.c report.c \
 	report_svg.c table.c) $(L)/vftable.c \
@@ -148,8 +149,9 @@ $(eval $(call program,bench/orch_scale,$(sort tests/bench/orch_scale.c $(ORCH_CL
 
 # Between QEMU's end and the jump, and after it. The first may be all that is left of a system.
 $(eval $(call program,bin/pfkeep-carry,$(O)/carry/main.c,,-static))
-$(eval $(call program,bin/pfkeep-restore,$(sort $(O)/restore/main.c $(L)/live_boot.c $(L)/live_restore.c $(L)/run.c \
-	$(ORCH_LIVE) $(L)/stages.c $(L)/root.c $(ORCH_NAMES)),json-c))
+$(eval $(call program,bin/pfkeep-restore,$(sort $(O)/restore/main.c $(L)/live_boot.c $(L)/live_domain_restore.c \
+	$(L)/live_restore.c $(L)/run.c $(ORCH_LIVE) $(L)/stages.c $(L)/pci.c $(L)/root.c $(L)/token.c $(L)/uuid.c \
+	$(ORCH_NAMES)),json-c libxml-2.0))
 $(eval $(call install,pfkeep,755,$(BUILD)/bin/pfkeep-carry,$(SBINDIR)/pfkeep-carry))
 $(eval $(call install,pfkeep,755,$(BUILD)/bin/pfkeep-restore,$(SBINDIR)/pfkeep-restore))
 $(eval $(call install,pfkeep,644,$(O)/systemd/pfkeep-restore.service,$(LIBDIR)/systemd/system/pfkeep-restore.service))
@@ -162,5 +164,7 @@ $(eval $(call unit_test,orch_live_check,$(L)/live_check_test.c $(addprefix $(L)/
 $(eval $(call fuzzer,orch_kernelimage_fuzz,tests/fuzz/orch_kernelimage_fuzz.c $(ORCH_NEXT) $(L)/root.c $(ORCH_NAMES),\
 	4096,$(ORCH_NEXT_PKGS),-dict=tests/fuzz/orch_kernelimage.dict))
 $(eval $(call unit_test,orch_cprstate,$(L)/cprstate_test.c $(L)/cprstate.c $(L)/problem.c))
-$(eval $(call unit_test,orch_live,$(L)/live_test.c $(L)/live.c $(L)/live_boot.c $(L)/live_record.c $(L)/live_vm.c \
-	$(ORCH_TESTING) $(ORCH_NAMES) $(L)/root.c,json-c))
+$(eval $(call unit_test,orch_live_take,$(L)/live_take_test.c $(L)/live_take.c $(L)/live_kind.c $(L)/cprstate.c \
+	$(ORCH_LIVE) $(L)/uuid.c $(L)/stages.c $(L)/root.c $(ORCH_NAMES),json-c libxml-2.0))
+$(eval $(call unit_test,orch_live,$(L)/live_test.c $(L)/live_boot.c $(L)/live_vm.c $(ORCH_LIVE) $(L)/uuid.c \
+	$(L)/stages.c $(ORCH_TESTING) $(ORCH_NAMES) $(L)/root.c,json-c libxml-2.0))

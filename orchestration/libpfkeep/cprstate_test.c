@@ -3,6 +3,7 @@
 #include "orchestration/testing/cmocka.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pfkeep/cprstate.h"
@@ -160,6 +161,49 @@ static void more_than_there_is_room_for_is_refused(void **state)
 	assert_int_equal(parse(&s, fds, &n), -E2BIG);
 }
 
+/* As cpr-transfer sends it: a blank stands for each descriptor. */
+static void put_sent(struct stream *s, const char *name, uint32_t id)
+{
+	put_fd(s, name, id, 0);
+	s->len -= 4;
+	s->data[s->len++] = ' ';
+}
+
+static void what_was_sent_becomes_what_is_left_behind(void **state)
+{
+	struct cprstate_fd fds[MAX];
+	struct problem problem = { "" };
+	struct stream s, left;
+	size_t n, rest, len;
+	char *data;
+
+	put_head(&s);
+	put_sent(&s, "ram", 0);
+	put_sent(&s, "0000:01:00.0_interrupt", 3);
+	put_end(&s);
+	put_u32(&s, 0x05112233);
+	assert_int_equal(cprstate_parse_sent(s.data, s.len, MAX, fds, &n, &rest, &problem), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(rest, s.len - 4);
+	assert_int_equal(fds[0].fd, 0);
+	assert_int_equal(fds[1].fd, 1);
+	put_head(&left);
+	put_fd(&left, "ram", 0, 100);
+	put_fd(&left, "0000:01:00.0_interrupt", 3, 101);
+	put_end(&left);
+	put_u32(&left, 0x05112233);
+	fds[0].fd = 100;
+	fds[1].fd = 101;
+	assert_int_equal(cprstate_format(fds, n, s.data + rest, 4, &data, &len), 0);
+	assert_int_equal(len, left.len);
+	assert_memory_equal(data, left.data, len);
+	free(data);
+	/* where the descriptor should have come, something else has */
+	s.data[8 + 1 + 4 + 4 + 4] = 'x';
+	assert_int_equal(cprstate_parse_sent(s.data, s.len, MAX, fds, &n, &rest, &problem),
+			 -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +212,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_list_is_refused),
 		cmocka_unit_test(a_name_ends_where_its_length_says),
 		cmocka_unit_test(more_than_there_is_room_for_is_refused),
+		cmocka_unit_test(what_was_sent_becomes_what_is_left_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "orchestration/libpfkeep/live_domain.h"
+
 void live_init(struct live *live)
 {
 	memset(live, 0, sizeof(*live));
@@ -23,11 +25,14 @@ static void release_vm(struct live_vm *vm)
 	for (int i = 0; i < vm->argc; i++)
 		free(vm->argv[i]);
 	free(vm->argv);
-	for (size_t i = 0; i < vm->n_fds; i++)
+	for (size_t i = 0; i < vm->n_fds; i++) {
 		close_fd(vm->fds[i].fd);
+		free(vm->fds[i].path);
+	}
 	free(vm->fds);
 	close_fd(vm->state);
 	close_fd(vm->hold);
+	live_domain_release(vm->domain);
 }
 
 void live_release(struct live *live)

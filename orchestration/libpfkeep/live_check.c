@@ -10,6 +10,7 @@
 #include "orchestration/libpfkeep/initrd.h"
 #include "orchestration/libpfkeep/kernelimage.h"
 #include "orchestration/libpfkeep/live_cmdline.h"
+#include "orchestration/libpfkeep/live_domain.h"
 #include "orchestration/libpfkeep/live_early.h"
 #include "orchestration/libpfkeep/live_priv.h"
 #include "pfkeep/luo.h"
@@ -71,11 +72,14 @@ int live_is_running(struct live_qmp *qmp, const struct live_vm *vm, struct probl
 	return ret;
 }
 
-static int check_vm(const struct live_work *w, const struct live_vm *vm, struct problem *problem)
+static int check_vm(const struct live_work *w, struct live_vm *vm, struct problem *problem)
 {
 	struct live_qmp *qmp;
-	int ret = live_qmp_open(vm->qmp, LIVE_QMP_MS, &qmp, problem);
+	int ret;
 
+	if (vm->domain)
+		return live_domain_check(w, vm, problem);
+	ret = live_qmp_open(vm->qmp, LIVE_QMP_MS, &qmp, problem);
 	if (ret)
 		return problem_prefix(problem, ret, "%s", vm->name);
 	ret = live_is_running(qmp, vm, problem);

@@ -3,60 +3,41 @@
  * {"version":1, "ticks_per_ms":N, "phases":[{"name","ticks"}],
  *  "functions":[{"bdf","driver","vf","held"}],
  *  "vms":[{"name","qmp","argv":[],"pf","cpr","state","fds":[{"number","kind","token"}],
- *          "phases":[{"name","ticks"}]}],
+ *          "phases":[{"name","ticks"}], "domain":{}}],
  *  "since":S, "from":RELEASE, "to":RELEASE, "result", "failed":STAGE, "why"}
  * A VM's phases and the last line needn't be there. A report has the same, but of a VM
  * only what "qmp", "argv", "cpr", "state" and "fds" aren't: it may not have been saved yet.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <json-c/json.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "orchestration/libpfkeep/live_json.h"
+#include "orchestration/libpfkeep/live_record.h"
 #include "pfkeep/live.h"
 
 #define VERSION	   1
 #define NUMBER_MAX (1 << 20)
 #define TOKEN_MAX  (1 << 20)
 #define TEXT_MAX   (4 << 20)
+#define FLAGS	   (O_ACCMODE | O_APPEND)
 
-static const char *const kinds[LIVE_KINDS] = { "memory", "device", "event", "iommu" };
+static const char *const kinds[LIVE_KINDS] = { "memory", "device", "event",
+					       "iommu",	 "listen", "file" };
 static const char *const results[] = { "done", "open", "failed" };
-
-static void put_text(struct json_object *o, const char *key, const char *text)
-{
-	json_object_object_add(o, key, json_object_new_string(text));
-}
-
-static void put_number(struct json_object *o, const char *key, uint64_t value)
-{
-	json_object_object_add(o, key, json_object_new_uint64(value));
-}
-
-static struct json_object *put_list(struct json_object *o, const char *key)
-{
-	struct json_object *list = json_object_new_array();
-
-	json_object_object_add(o, key, list);
-	return list;
-}
-
-static struct json_object *append(struct json_object *list)
-{
-	struct json_object *o = json_object_new_object();
-
-	json_object_array_add(list, o);
-	return o;
-}
 
 static void put_phases(struct json_object *o, const struct live_phase *phases, size_t n)
 {
-	struct json_object *list = put_list(o, "phases");
+	struct json_object *list = json_put_list(o, "phases");
 
 	for (size_t i = 0; i < n; i++) {
-		struct json_object *phase = append(list);
+		struct json_object *phase = json_append(list);
 
-		put_text(phase, "name", phases[i].name);
-		put_number(phase, "ticks", phases[i].ticks);
+		json_put_text(phase, "name", phases[i].name);
+		json_put_number(phase, "ticks", phases[i].ticks);
 	}
 }
 
@@ -64,60 +45,66 @@ static void format_vm(const struct live_vm *vm, bool whole, struct json_object *
 {
 	struct json_object *list;
 
-	put_text(o, "name", vm->name);
-	put_number(o, "pf", vm->has_pf);
+	json_put_text(o, "name", vm->name);
+	json_put_number(o, "pf", vm->has_pf);
 	put_phases(o, vm->phases, vm->n_phases);
 	if (!whole)
 		return;
-	list = put_list(o, "argv");
-	put_text(o, "qmp", vm->qmp);
-	put_number(o, "cpr", (uint64_t)vm->cpr);
-	put_number(o, "state", vm->state_token);
+	if (vm->domain)
+		live_record_put_domain(o, vm->domain);
+	list = json_put_list(o, "argv");
+	json_put_text(o, "qmp", vm->qmp);
+	json_put_number(o, "cpr", (uint64_t)vm->cpr);
+	json_put_number(o, "state", vm->state_token);
 	for (int i = 0; i < vm->argc; i++)
 		json_object_array_add(list, json_object_new_string(vm->argv[i]));
-	list = put_list(o, "fds");
+	list = json_put_list(o, "fds");
 	for (size_t i = 0; i < vm->n_fds; i++) {
-		struct json_object *fd = append(list);
+		struct json_object *fd = json_append(list);
 
-		put_number(fd, "number", (uint64_t)vm->fds[i].number);
-		put_text(fd, "kind", kinds[vm->fds[i].kind]);
-		put_number(fd, "token", vm->fds[i].token);
+		json_put_number(fd, "number", (uint64_t)vm->fds[i].number);
+		json_put_text(fd, "kind", kinds[vm->fds[i].kind]);
+		json_put_number(fd, "token", vm->fds[i].token);
+		if (!vm->fds[i].path)
+			continue;
+		json_put_text(fd, "path", vm->fds[i].path);
+		json_put_number(fd, "flags", (uint64_t)vm->fds[i].flags);
 	}
 }
 
 static void format_result(const struct live *live, struct json_object *o)
 {
-	put_number(o, "since", live->since);
-	put_text(o, "result", results[live->result]);
+	json_put_number(o, "since", live->since);
+	json_put_text(o, "result", results[live->result]);
 	if (*live->from)
-		put_text(o, "from", live->from);
+		json_put_text(o, "from", live->from);
 	if (*live->to)
-		put_text(o, "to", live->to);
+		json_put_text(o, "to", live->to);
 	if (live->result != LIVE_FAILED)
 		return;
-	put_text(o, "failed", live->failed);
-	put_text(o, "why", live->why.text);
+	json_put_text(o, "failed", live->failed);
+	json_put_text(o, "why", live->why.text);
 }
 
 static int format(const struct live *live, bool whole, char **ret_text)
 {
 	struct json_object *o = json_object_new_object(), *list;
 
-	put_number(o, "version", VERSION);
-	put_number(o, "ticks_per_ms", live->ticks_per_ms);
+	json_put_number(o, "version", VERSION);
+	json_put_number(o, "ticks_per_ms", live->ticks_per_ms);
 	put_phases(o, live->phases, live->n_phases);
-	list = put_list(o, "functions");
+	list = json_put_list(o, "functions");
 	for (size_t i = 0; i < live->n_functions; i++) {
-		struct json_object *f = append(list);
+		struct json_object *f = json_append(list);
 
-		put_text(f, "bdf", live->functions[i].bdf);
-		put_text(f, "driver", live->functions[i].driver);
-		put_number(f, "vf", live->functions[i].vf);
-		put_number(f, "held", live->functions[i].held);
+		json_put_text(f, "bdf", live->functions[i].bdf);
+		json_put_text(f, "driver", live->functions[i].driver);
+		json_put_number(f, "vf", live->functions[i].vf);
+		json_put_number(f, "held", live->functions[i].held);
 	}
-	list = put_list(o, "vms");
+	list = json_put_list(o, "vms");
 	for (size_t i = 0; i < live->n_vms; i++)
-		format_vm(&live->vms[i], whole, append(list));
+		format_vm(&live->vms[i], whole, json_append(list));
 	format_result(live, o);
 	*ret_text = strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
 	json_object_put(o);
@@ -134,48 +121,19 @@ int live_record_format_report(const struct live *live, char **ret_text)
 	return format(live, false, ret_text);
 }
 
-static int get_number(struct json_object *o, const char *key, uint64_t max, uint64_t *ret_value)
+/* Of what is opened anew, by its path. */
+static int parse_path(struct json_object *o, struct live_fd *fd)
 {
-	struct json_object *value;
-	uint64_t n;
+	char path[PATH_MAX];
+	uint64_t flags;
 
-	if (!json_object_object_get_ex(o, key, &value) ||
-	    !json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 0)
+	if (json_get_text(o, "path", path, sizeof(path)) || *path != '/' ||
+	    json_get_number(o, "flags", FLAGS, &flags) || (flags & ~(uint64_t)FLAGS) ||
+	    (fd->kind == LIVE_LISTEN && strlen(path) >= LIVE_PATH))
 		return -EBADMSG;
-	n = json_object_get_uint64(value);
-	if (n > max)
-		return -EBADMSG;
-	*ret_value = n;
-	return 0;
-}
-
-static bool fits(struct json_object *value, size_t size)
-{
-	return json_object_is_type(value, json_type_string) &&
-	       (size_t)json_object_get_string_len(value) < size &&
-	       strlen(json_object_get_string(value)) == (size_t)json_object_get_string_len(value);
-}
-
-static int get_text(struct json_object *o, const char *key, char *ret_text, size_t size)
-{
-	struct json_object *value;
-
-	if (!json_object_object_get_ex(o, key, &value) || !fits(value, size) ||
-	    !json_object_get_string_len(value))
-		return -EBADMSG;
-	memcpy(ret_text, json_object_get_string(value), strlen(json_object_get_string(value)) + 1);
-	return 0;
-}
-
-/* NULL: no list, or one that is too long. */
-static struct json_object *get_list(struct json_object *o, const char *key, size_t max)
-{
-	struct json_object *list;
-
-	if (!json_object_object_get_ex(o, key, &list) ||
-	    !json_object_is_type(list, json_type_array) || json_object_array_length(list) > max)
-		return NULL;
-	return list;
+	fd->flags = (int)flags;
+	fd->path = strdup(path);
+	return fd->path ? 0 : -ENOMEM;
 }
 
 static int parse_fd(struct json_object *o, const struct live_vm *vm, struct live_fd *ret_fd)
@@ -185,9 +143,9 @@ static int parse_fd(struct json_object *o, const struct live_vm *vm, struct live
 
 	ret_fd->fd = -1;
 	/* its standard streams are never kept */
-	if (get_number(o, "number", NUMBER_MAX, &number) || number < 3 ||
-	    get_number(o, "token", TOKEN_MAX, &ret_fd->token) ||
-	    get_text(o, "kind", kind, sizeof(kind)))
+	if (json_get_number(o, "number", NUMBER_MAX, &number) || number < 3 ||
+	    json_get_number(o, "token", TOKEN_MAX, &ret_fd->token) ||
+	    json_get_text(o, "kind", kind, sizeof(kind)))
 		return -EBADMSG;
 	ret_fd->number = (int)number;
 	for (size_t i = 0; i < vm->n_fds; i++)
@@ -196,14 +154,14 @@ static int parse_fd(struct json_object *o, const struct live_vm *vm, struct live
 	for (int k = 0; k < LIVE_KINDS; k++) {
 		ret_fd->kind = (enum live_kind)k;
 		if (!strcmp(kind, kinds[k]))
-			return 0;
+			return k < LIVE_LISTEN ? 0 : parse_path(o, ret_fd);
 	}
 	return -EBADMSG;
 }
 
 static int parse_fds(struct json_object *o, struct live_vm *vm)
 {
-	struct json_object *list = get_list(o, "fds", LIVE_FDS_MAX);
+	struct json_object *list = json_get_list(o, "fds", LIVE_FDS_MAX);
 	bool cpr = false;
 
 	if (!list)
@@ -224,7 +182,7 @@ static int parse_fds(struct json_object *o, struct live_vm *vm)
 
 static int parse_args(struct json_object *o, struct live_vm *vm)
 {
-	struct json_object *list = get_list(o, "argv", LIVE_ARGS_MAX);
+	struct json_object *list = json_get_list(o, "argv", LIVE_ARGS_MAX);
 
 	if (!list || !json_object_array_length(list))
 		return -EBADMSG;
@@ -234,7 +192,7 @@ static int parse_args(struct json_object *o, struct live_vm *vm)
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		struct json_object *arg = json_object_array_get_idx(list, i);
 
-		if (!fits(arg, TEXT_MAX))
+		if (!json_fits(arg, TEXT_MAX))
 			return -EBADMSG;
 		vm->argv[i] = strdup(json_object_get_string(arg));
 		if (!vm->argv[i])
@@ -247,7 +205,7 @@ static int parse_args(struct json_object *o, struct live_vm *vm)
 static int parse_phases(struct json_object *o, size_t max, struct live_phase *ret_phases,
 			size_t *ret_n)
 {
-	struct json_object *list = get_list(o, "phases", max);
+	struct json_object *list = json_get_list(o, "phases", max);
 
 	if (!list)
 		return -EBADMSG;
@@ -255,8 +213,8 @@ static int parse_phases(struct json_object *o, size_t max, struct live_phase *re
 		struct json_object *one = json_object_array_get_idx(list, i);
 		struct live_phase *phase = &ret_phases[(*ret_n)++];
 
-		if (get_text(one, "name", phase->name, sizeof(phase->name)) ||
-		    get_number(one, "ticks", INT64_MAX, &phase->ticks))
+		if (json_get_text(one, "name", phase->name, sizeof(phase->name)) ||
+		    json_get_number(one, "ticks", INT64_MAX, &phase->ticks))
 			return -EBADMSG;
 	}
 	return 0;
@@ -268,25 +226,28 @@ static int parse_vm(struct json_object *o, bool whole, struct live_vm *vm)
 	int ret;
 
 	vm->hold = vm->state = -1;
-	if (get_text(o, "name", vm->name, sizeof(vm->name)) || get_number(o, "pf", 1, &pf) ||
+	if (json_get_text(o, "name", vm->name, sizeof(vm->name)) ||
+	    json_get_number(o, "pf", 1, &pf) ||
 	    (json_object_object_get_ex(o, "phases", NULL) &&
 	     parse_phases(o, LIVE_VM_PHASES, vm->phases, &vm->n_phases)))
 		return -EBADMSG;
 	vm->has_pf = pf;
 	if (!whole)
 		return 0;
-	if (strchr(vm->name, '/') || get_text(o, "qmp", vm->qmp, sizeof(vm->qmp)) ||
-	    *vm->qmp != '/' || get_number(o, "cpr", NUMBER_MAX, &cpr) ||
-	    get_number(o, "state", TOKEN_MAX, &vm->state_token))
+	if (strchr(vm->name, '/') || json_get_text(o, "qmp", vm->qmp, sizeof(vm->qmp)) ||
+	    *vm->qmp != '/' || json_get_number(o, "cpr", NUMBER_MAX, &cpr) ||
+	    json_get_number(o, "state", TOKEN_MAX, &vm->state_token))
 		return -EBADMSG;
 	vm->cpr = (int)cpr;
 	ret = parse_args(o, vm);
-	return ret ? ret : parse_fds(o, vm);
+	if (!ret)
+		ret = parse_fds(o, vm);
+	return ret ? ret : live_record_get_domain(o, &vm->domain);
 }
 
 static int parse_vms(struct json_object *o, bool whole, struct live *live)
 {
-	struct json_object *list = get_list(o, "vms", LIVE_VMS_MAX);
+	struct json_object *list = json_get_list(o, "vms", LIVE_VMS_MAX);
 	int ret = 0;
 
 	if (!list)
@@ -302,7 +263,7 @@ static int parse_vms(struct json_object *o, bool whole, struct live *live)
 
 static int parse_functions(struct json_object *o, struct live *live)
 {
-	struct json_object *list = get_list(o, "functions", LIVE_FUNCTIONS);
+	struct json_object *list = json_get_list(o, "functions", LIVE_FUNCTIONS);
 
 	if (!list)
 		return -EBADMSG;
@@ -315,10 +276,10 @@ static int parse_functions(struct json_object *o, struct live *live)
 		struct bdf bdf;
 		uint64_t vf, held;
 
-		if (get_text(one, "bdf", f->bdf, sizeof(f->bdf)) || bdf_parse(f->bdf, &bdf) ||
-		    get_text(one, "driver", f->driver, sizeof(f->driver)) ||
-		    strchr(f->driver, '/') || get_number(one, "vf", 1, &vf) ||
-		    get_number(one, "held", 1, &held))
+		if (json_get_text(one, "bdf", f->bdf, sizeof(f->bdf)) || bdf_parse(f->bdf, &bdf) ||
+		    json_get_text(one, "driver", f->driver, sizeof(f->driver)) ||
+		    strchr(f->driver, '/') || json_get_number(one, "vf", 1, &vf) ||
+		    json_get_number(one, "held", 1, &held))
 			return -EBADMSG;
 		f->vf = vf;
 		f->held = held;
@@ -329,7 +290,7 @@ static int parse_functions(struct json_object *o, struct live *live)
 /* What is there must be right. */
 static int get_optional(struct json_object *o, const char *key, char *ret_text, size_t size)
 {
-	return json_object_object_get_ex(o, key, NULL) ? get_text(o, key, ret_text, size) : 0;
+	return json_object_object_get_ex(o, key, NULL) ? json_get_text(o, key, ret_text, size) : 0;
 }
 
 static int parse_result(struct json_object *o, struct live *live)
@@ -337,7 +298,7 @@ static int parse_result(struct json_object *o, struct live *live)
 	char result[16] = "done";
 
 	if (json_object_object_get_ex(o, "since", NULL) &&
-	    get_number(o, "since", INT64_MAX, &live->since))
+	    json_get_number(o, "since", INT64_MAX, &live->since))
 		return -EBADMSG;
 	if (get_optional(o, "result", result, sizeof(result)) ||
 	    get_optional(o, "from", live->from, sizeof(live->from)) ||
@@ -359,11 +320,11 @@ static int parse_all(struct json_object *o, bool whole, struct live *live)
 	int ret;
 
 	if (!json_object_is_type(o, json_type_object) ||
-	    get_number(o, "version", INT32_MAX, &version))
+	    json_get_number(o, "version", INT32_MAX, &version))
 		return -EBADMSG;
 	if (version != VERSION)
 		return -EPROTONOSUPPORT;
-	if (get_number(o, "ticks_per_ms", INT64_MAX, &live->ticks_per_ms))
+	if (json_get_number(o, "ticks_per_ms", INT64_MAX, &live->ticks_per_ms))
 		return -EBADMSG;
 	ret = parse_phases(o, LIVE_PHASES, live->phases, &live->n_phases);
 	if (!ret)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "orchestration/libpfkeep/live_boot.h"
+#include "orchestration/libpfkeep/live_domain.h"
 #include "orchestration/libpfkeep/live_priv.h"
 #include "orchestration/libpfkeep/run.h"
 #include "pfkeep/cleanup.h"
@@ -124,7 +125,34 @@ static int bind_function(const struct work *w, const struct live_function *f,
 
 /* memory and devices */
 
-static int open_fd(const struct work *w, struct live_fd *fd, struct problem *problem)
+/* Directories of its sockets were in the old kernel's memory, perhaps. */
+static void make_parent(const char *path)
+{
+	char dir[PATH_MAX];
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	for (char *p = dir + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		mkdir(dir, 0755);
+		*p = '/';
+	}
+}
+
+static int open_path(const struct live_vm *vm, const struct live_fd *fd)
+{
+	int got;
+
+	make_parent(fd->path);
+	if (fd->kind == LIVE_LISTEN)
+		return live_domain_listen(vm, fd);
+	got = open(fd->path, fd->flags | O_CREAT | O_CLOEXEC, 0600);
+	return got < 0 ? -errno : got;
+}
+
+static int open_fd(const struct work *w, const struct live_vm *vm, struct live_fd *fd,
+		   struct problem *problem)
 {
 	int got = -1, ret = 0;
 
@@ -134,6 +162,11 @@ static int open_fd(const struct work *w, struct live_fd *fd, struct problem *pro
 		break;
 	case LIVE_IOMMU:
 		got = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+		break;
+	case LIVE_LISTEN:
+	case LIVE_FILE:
+		got = open_path(vm, fd);
+		ret = got < 0 ? problem_set(problem, got, "%s: %s", fd->path, strerror(-got)) : 0;
 		break;
 	default:
 		ret = luo_retrieve(w->session, fd->token, &got, problem);
@@ -154,7 +187,9 @@ static int open_vm(const struct work *w, struct live_vm *vm, struct problem *pro
 	if (!ret)
 		vm->state = high(vm->state);
 	for (size_t i = 0; i < vm->n_fds && !ret; i++)
-		ret = open_fd(w, &vm->fds[i], problem);
+		ret = open_fd(w, vm, &vm->fds[i], problem);
+	if (!ret && vm->domain)
+		return live_domain_prepare(w->root, vm, problem);
 	return ret ? problem_prefix(problem, ret, "%s", vm->name) : 0;
 }
 
@@ -201,25 +236,22 @@ static void become_qemu(const struct work *w, const struct live_vm *vm)
 	argv[n++] = option;
 	argv[n++] = uri;
 	argv[n] = NULL;
+	if (vm->domain) {
+		errno = -live_domain_become(vm, argv);
+		return;
+	}
 	snprintf(cpr, sizeof(cpr), "%d", vm->cpr);
 	if (setenv("QEMU_CPR_EXEC_STATE", cpr, 1) || setenv("QEMU_CPR_NEW_KERNEL", "1", 1))
 		return;
 	execv(argv[0], argv);
 }
 
-/* Directories of its sockets were in the old kernel's memory, perhaps. */
-static void make_parent(const char *path)
+/* QEMU's alone: who connects to one that has ended is told so. */
+static void leave_sockets(struct live_vm *vm)
 {
-	char dir[LIVE_PATH];
-
-	snprintf(dir, sizeof(dir), "%s", path);
-	for (char *p = dir + 1; *p; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		mkdir(dir, 0755);
-		*p = '/';
-	}
+	for (size_t i = 0; i < vm->n_fds; i++)
+		if (vm->fds[i].kind == LIVE_LISTEN)
+			close(take_fd(&vm->fds[i].fd));
 }
 
 static int start_vm(const struct work *w, struct live_vm *vm, struct problem *problem)
@@ -234,6 +266,7 @@ static int start_vm(const struct work *w, struct live_vm *vm, struct problem *pr
 		perror(vm->argv[0]);
 		_exit(127);
 	}
+	leave_sockets(vm);
 	return 0;
 }
 
@@ -245,6 +278,8 @@ static int meet_vm(struct live_vm *vm, struct live_qmp **ret_qmp, struct problem
 		live_vm_phase_at(vm, "start", live_qmp_connected(*ret_qmp));
 		live_vm_phase(vm, "attach");
 	}
+	if (ret && vm->domain)
+		return live_domain_blame(vm, ret, problem);
 	return ret ? problem_prefix(problem, ret, "%s", vm->name) : 0;
 }
 
@@ -255,6 +290,8 @@ static int await_vm(const struct work *w, struct live_vm *vm, struct live_qmp *q
 
 	if (!ret)
 		live_vm_phase_at(vm, LIVE_VM_RESUME, live_qmp_turned(qmp, w->live.ticks_per_ms));
+	if (!ret && vm->domain)
+		return live_domain_account(w->root, vm, qmp, problem);
 	return ret ? problem_prefix(problem, ret, "%s", vm->name) : 0;
 }
 

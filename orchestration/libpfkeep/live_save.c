@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Each QEMU saves its device state and becomes pfkeep-carry, from which we take its
- * descriptors. Undone, each goes on as QEMU.
+ * descriptors; libvirt's send both (live_domain.h). Undone, each goes on as QEMU.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "orchestration/libpfkeep/live_domain.h"
 #include "orchestration/libpfkeep/live_priv.h"
+#include "orchestration/libpfkeep/live_take.h"
 #include "pfkeep/cleanup.h"
 #include "pfkeep/cprstate.h"
 #include "pfkeep/number.h"
@@ -157,54 +159,6 @@ static int find_cpr(const struct live_work *w, struct live_vm *vm, struct proble
 	return problem_set(problem, -EBADMSG, "%s: QEMU left no CPR state", vm->name);
 }
 
-/* By what it is: one that a live update has brought has lost its name. */
-static bool is_memfd(int fd)
-{
-	struct stat st;
-
-	return !fstat(fd, &st) && S_ISREG(st.st_mode) && !st.st_nlink &&
-	       fcntl(fd, F_GET_SEALS) >= 0;
-}
-
-/* Not by its name: that of one which was opened in an initramfs lost its folder with it. */
-static bool is_iommu(int fd)
-{
-	struct stat st, iommu;
-
-	return !fstat(fd, &st) && S_ISCHR(st.st_mode) && !stat("/dev/iommu", &iommu) &&
-	       st.st_rdev == iommu.st_rdev;
-}
-
-static int kind_of(int fd, enum live_kind *ret_kind)
-{
-	static const struct {
-		const char *prefix;
-		enum live_kind kind;
-	} names[] = {
-		{ "/dev/vfio/devices/", LIVE_DEVICE },
-		{ "anon_inode:[vfio-device]", LIVE_DEVICE },
-		{ "anon_inode:[eventfd]", LIVE_EVENT },
-	};
-	char path[64], target[256];
-	ssize_t len;
-
-	if (is_memfd(fd) || is_iommu(fd)) {
-		*ret_kind = is_memfd(fd) ? LIVE_MEMORY : LIVE_IOMMU;
-		return 0;
-	}
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	len = readlink(path, target, sizeof(target) - 1);
-	if (len < 0)
-		return -errno;
-	target[len] = '\0';
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		*ret_kind = names[i].kind;
-		if (!strncmp(target, names[i].prefix, strlen(names[i].prefix)))
-			return 0;
-	}
-	return -EOPNOTSUPP;
-}
-
 static int take_number(struct live_vm *vm, int pidfd, int number, const char *what,
 		       struct problem *problem)
 {
@@ -217,7 +171,7 @@ static int take_number(struct live_vm *vm, int pidfd, int number, const char *wh
 		return problem_set(problem, -errno, "%s: its descriptor %s: %s", vm->name, what,
 				   strerror(errno));
 	vm->n_fds++;
-	ret = kind_of(fd->fd, &fd->kind);
+	ret = live_kind_of(fd->fd, &fd->kind);
 	if (ret)
 		return problem_set(problem, ret,
 				   "%s: its descriptor %s is of a kind that can't be carried",
@@ -291,8 +245,11 @@ static int copy_state(struct live_vm *vm, struct problem *problem)
 static int save_vm(struct live_work *w, struct live_vm *vm, struct problem *problem)
 {
 	struct live_qmp *qmp;
-	int ret = live_qmp_open(vm->qmp, LIVE_QMP_MS, &qmp, problem);
+	int ret;
 
+	if (vm->domain)
+		return live_domain_save(w, vm, problem);
+	ret = live_qmp_open(vm->qmp, LIVE_QMP_MS, &qmp, problem);
 	if (ret)
 		return problem_prefix(problem, ret, "%s", vm->name);
 	live_vm_phase(vm, "order");
@@ -330,6 +287,11 @@ static int await_return(const struct live_work *w, struct live_vm *vm, struct pr
 	return ret ? problem_prefix(problem, ret, "%s", vm->name) : 0;
 }
 
+static int go_on(const struct live_work *w, struct live_vm *vm, struct problem *problem)
+{
+	return vm->domain ? live_domain_go_on(w, vm, problem) : await_return(w, vm, problem);
+}
+
 /* Those that were taken away go on, side by side; and wait until they do. */
 int live_unsave(void *work, struct problem *problem)
 {
@@ -341,7 +303,7 @@ int live_unsave(void *work, struct problem *problem)
 		struct live_vm *vm = &w->live.vms[i];
 
 		taken[i] = vm->hold >= 0;
-		if (!taken[i])
+		if (!taken[i] || vm->domain)
 			continue;
 		live_vm_phase(vm, "carry");
 		close(vm->hold);
@@ -352,7 +314,7 @@ int live_unsave(void *work, struct problem *problem)
 	w->listener = -1;
 	for (size_t i = 0; i < w->live.n_vms; i++) {
 		struct problem why = { "" };
-		int err = taken[i] ? await_return(w, &w->live.vms[i], &why) : 0;
+		int err = taken[i] ? go_on(w, &w->live.vms[i], &why) : 0;
 
 		if (err && !ret)
 			ret = problem_set(problem, err, "%s", why.text);

@@ -3,11 +3,13 @@
 #include "orchestration/testing/cmocka.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "orchestration/libpfkeep/live_boot.h"
+#include "orchestration/libpfkeep/vmm_model.h"
 #include "orchestration/testing/fakehost.h"
 #include "pfkeep/cleanup.h"
 #include "pfkeep/live.h"
@@ -92,6 +94,31 @@ static void vms_are_found_those_with_a_pf_first(void **state)
 	live_release(&live);
 }
 
+#define LIBVIRTS                                                                           \
+	"-object\0{\"qom-type\":\"secret\",\"file\":\"/var/lib/libvirt/qemu/domain-1-red/" \
+	"master-key.aes\"}\0"
+
+/* Its monitor is a descriptor, it may start no program, and has its VF by a group. */
+static void a_domain_of_libvirts_is_found(void **state)
+{
+	struct problem problem = { "" };
+	struct live live;
+
+	ADD(10, "/usr/bin/qemu\0-name\0guest=red,debug-threads=on\0-S\0-incoming\0defer\0" LIBVIRTS
+		"-sandbox\0on,spawn=deny\0-chardev\0socket,id=charmonitor,fd=32,server=on\0");
+	fakehost_link(&host, "proc/10/fd/11", "/dev/vfio/12");
+	add_function(10, 20, "0000:01:10.0", true);
+	live_init(&live);
+	if (live_find(&host.root, &live, &problem))
+		fail_msg("%s", problem.text);
+	assert_int_equal(live.n_vms, 1);
+	assert_string_equal(live.vms[0].name, "red");
+	assert_non_null(live.vms[0].domain);
+	assert_true(live.vms[0].by_group);
+	assert_string_equal(live.vms[0].argv[3], "-object"); /* without -S and -incoming */
+	live_release(&live);
+}
+
 static void refuses(const char *words)
 {
 	struct problem problem = { "" };
@@ -119,6 +146,8 @@ static void a_vm_that_cant_be_started_again_is_named(void **state)
 	ADD(10, "/usr/bin/qemu\0-name\0red\0" MONITOR);
 	ADD(11, "/usr/bin/qemu\0-name\0red\0" MONITOR);
 	refuses("another VM has this name");
+	ADD(11, "/usr/bin/qemu\0-name\0blue\0-netdev\0user,id=n\0" LIBVIRTS);
+	refuses("it has a network backend of the host");
 }
 
 static void a_device_that_cant_be_carried_is_named(void **state)
@@ -172,12 +201,75 @@ static void the_record_comes_back_as_it_was(void **state)
 	live_release(&again);
 }
 
+static const char domain[] =
+	"\"domain\":{\"uuid\":\"9f0c2f6e-3b1d-4a55-8e0a-0123456789ab\",\"pid\":77,\"ends\":1,"
+	"\"status\":\"<domstatus pid='77'/>\",\"uid\":64055,\"gid\":104,\"umask\":18,"
+	"\"caps\":0,\"groups\":[104,105],\"env\":[\"LC_ALL=C\",\"HOME=/x\"]},\"fds\":["
+	"{\"number\":40,\"kind\":\"listen\",\"token\":0,\"path\":\"/run/a\",\"flags\":0},"
+	"{\"number\":41,\"kind\":\"file\",\"token\":0,\"path\":\"/run/b\",\"flags\":1},";
+
+static int parse_with(const char *from, const char *to);
+
+static void a_domain_of_libvirts_comes_back_as_it_was(void **state)
+{
+	struct problem problem = { "" };
+	struct live live, again;
+	char text[4096], *said;
+	const char *at = strstr(record, "\"fds\":[");
+
+	snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - record), record, domain,
+		 at + strlen("\"fds\":["));
+	if (live_record_parse(text, strlen(text), &live, &problem))
+		fail_msg("%s", problem.text);
+	assert_int_equal(live_record_format(&live, &said), 0);
+	assert_int_equal(live_record_parse(said, strlen(said), &again, &problem), 0);
+	assert_true(again.vms[0].domain->ends);
+	assert_int_equal(again.vms[0].domain->pid, 77);
+	assert_string_equal(again.vms[0].domain->status, "<domstatus pid='77'/>");
+	assert_int_equal(again.vms[0].domain->model->uid, 64055);
+	assert_int_equal(again.vms[0].domain->model->groups[1], 105);
+	assert_string_equal(again.vms[0].domain->model->env[1], "HOME=/x");
+	assert_null(again.vms[0].domain->model->env[2]);
+	assert_int_equal(again.vms[0].fds[0].kind, LIVE_LISTEN);
+	assert_string_equal(again.vms[0].fds[1].path, "/run/b");
+	assert_int_equal(again.vms[0].fds[1].flags, O_WRONLY);
+	free(said);
+	live_release(&live);
+	live_release(&again);
+}
+
+static void a_bad_domain_is_refused(void **state)
+{
+	static const char *const bad[][2] = {
+		{ "9f0c2f6e", "9f0c2f6" },
+		{ "\"ends\":1", "\"ends\":2" },
+		{ "\"uid\":64055", "\"uid\":-1" },
+		{ "\"uid\":64055", "\"uid\":\"root\"" },
+		{ "\"groups\":[104", "\"groups\":[-1" },
+		{ "\"LC_ALL=C\"", "7" },
+		{ "\"/run/a\"", "\"run/a\"" },
+		{ "\"path\":\"/run/b\",", "" },
+		{ "\"flags\":1", "\"flags\":512" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		const char *at = strstr(domain, bad[i][0]);
+		char text[2048];
+
+		assert_non_null(at);
+		snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - domain), domain, bad[i][1],
+			 at + strlen(bad[i][0]));
+		if (parse_with("\"fds\":[", text) != -EBADMSG)
+			fail_msg("%s is taken", bad[i][1]);
+	}
+}
+
 /* With the first occurrence of one text in the record replaced by another. */
 static int parse_with(const char *from, const char *to)
 {
 	struct problem problem = { "" };
 	struct live live;
-	char text[2048];
+	char text[4096];
 	const char *at = strstr(record, from);
 	int ret;
 
@@ -301,10 +393,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_A_HOST(vms_are_found_those_with_a_pf_first),
+		ON_A_HOST(a_domain_of_libvirts_is_found),
 		ON_A_HOST(a_vm_that_cant_be_started_again_is_named),
 		ON_A_HOST(a_device_that_cant_be_carried_is_named),
 		ON_A_HOST(a_program_with_a_device_is_named),
 		cmocka_unit_test(the_record_comes_back_as_it_was),
+		cmocka_unit_test(a_domain_of_libvirts_comes_back_as_it_was),
+		cmocka_unit_test(a_bad_domain_is_refused),
 		cmocka_unit_test(a_bad_record_is_refused),
 		cmocka_unit_test(a_report_has_no_more_than_is_told),
 		ON_A_HOST(the_boot_is_split_by_what_the_kernel_says),

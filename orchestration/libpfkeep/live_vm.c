@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "orchestration/libpfkeep/live_domain.h"
 #include "pfkeep/cleanup.h"
 #include "pfkeep/live.h"
 #include "pfkeep/number.h"
@@ -107,26 +108,33 @@ static int add_arg(struct live_vm *vm, const char *arg)
 	return 0;
 }
 
-/* Without the -incoming of the update before. */
-static int read_args(const struct search *s, struct live_vm *vm)
+static int read_cmdline(const struct search *s, const struct live_vm *vm, char **ret_text,
+			size_t *ret_len)
 {
-	CLEANUP(cleanup_free) char *text = malloc(CMDLINE_MAX);
 	CLEANUP(cleanup_close) int fd = -1;
+	char path[64], *text;
 	size_t len = 0;
 	ssize_t n;
-	char path[64];
 
 	snprintf(path, sizeof(path), "proc/%d/cmdline", vm->pid);
-	vm->argv = calloc(LIVE_ARGS_MAX + 1, sizeof(*vm->argv));
-	if (!text || !vm->argv)
-		return -ENOMEM;
 	if (root_openat(s->root, path, O_RDONLY, &fd))
 		return -ESRCH;
+	*ret_text = text = malloc(CMDLINE_MAX);
+	if (!text)
+		return -ENOMEM;
 	while (len < CMDLINE_MAX - 1 && (n = read(fd, text + len, CMDLINE_MAX - 1 - len)) > 0)
 		len += (size_t)n;
-	if (len == CMDLINE_MAX - 1)
-		return -E2BIG;
 	text[len] = '\0';
+	*ret_len = len;
+	return len == CMDLINE_MAX - 1 ? -E2BIG : 0;
+}
+
+/* Without the -incoming of the update before. */
+static int split_args(struct live_vm *vm, char *text, size_t len)
+{
+	vm->argv = calloc(LIVE_ARGS_MAX + 1, sizeof(*vm->argv));
+	if (!vm->argv)
+		return -ENOMEM;
 	for (char *arg = text; arg < text + len; arg += strlen(arg) + 1) {
 		if (!strcmp(arg, "-incoming")) {
 			arg += strlen(arg) + 1;
@@ -140,15 +148,8 @@ static int read_args(const struct search *s, struct live_vm *vm)
 	return vm->argc ? 0 : -ESRCH;
 }
 
-static int describe(const struct search *s, struct live_vm *vm)
+static int find_name(const struct search *s, struct live_vm *vm)
 {
-	const char *why;
-	int ret;
-
-	snprintf(vm->name, sizeof(vm->name), "a program with a VM");
-	ret = read_args(s, vm);
-	if (ret)
-		return no(s, vm, "its command line can't be read");
 	for (char **arg = vm->argv; arg[0] && arg[1]; arg++)
 		if (!strcmp(arg[0], "-name"))
 			take_name(vm, arg[1]);
@@ -156,10 +157,48 @@ static int describe(const struct search *s, struct live_vm *vm)
 		return no(s, vm, "QEMU has no -name that could be a file's");
 	if (!vm->argv[0] || *vm->argv[0] != '/')
 		return no(s, vm, "QEMU wasn't started by its full path");
+	return 0;
+}
+
+static int describe_domain(const struct search *s, struct live_vm *vm, const char *text, size_t len)
+{
+	struct problem why = { "" };
+	int ret = live_domain_describe(vm, text, len, &why);
+
+	if (!ret)
+		return find_name(s, vm);
+	return no(s, vm, *why.text ? why.text : strerror(-ret));
+}
+
+/* One that somebody has started by hand. */
+static int describe_other(const struct search *s, struct live_vm *vm, char *text, size_t len)
+{
+	const char *why;
+	int ret;
+
+	if (split_args(vm, text, len))
+		return no(s, vm, "its command line can't be read");
+	ret = find_name(s, vm);
+	if (ret)
+		return ret;
+	if (vm->by_group)
+		return no(s, vm, "it has its device by a VFIO group, not by iommufd");
 	if (!find_monitor(vm))
 		return no(s, vm, "QEMU has no QMP monitor on a UNIX socket with a path");
 	why = unrepeatable(vm);
 	return why ? no(s, vm, why) : 0;
+}
+
+static int describe(const struct search *s, struct live_vm *vm)
+{
+	CLEANUP(cleanup_free) char *text = NULL;
+	size_t len = 0;
+
+	snprintf(vm->name, sizeof(vm->name), "a program with a VM");
+	if (read_cmdline(s, vm, &text, &len))
+		return no(s, vm, "its command line can't be read");
+	return live_domain_is(text, len) ? describe_domain(s, vm, text, len)
+					 : describe_other(s, vm, text, len);
 }
 
 /* "vfio-device-syspath: /sys/devices/.../0000:01:00.0" of a descriptor's fdinfo. */
@@ -265,8 +304,7 @@ static int look_at_fd(const struct search *s, struct live_vm *vm, const char *nu
 		return ret ? no(s, vm, "the kernel doesn't say which function a descriptor is")
 			   : add_held(s, vm, bdf);
 	}
-	if (!strncmp(target, "/dev/vfio/", 10) && isdigit((unsigned char)target[10]))
-		return no(s, vm, "it has its device by a VFIO group, not by iommufd");
+	vm->by_group |= !strncmp(target, "/dev/vfio/", 10) && isdigit((unsigned char)target[10]);
 	return 0;
 }
 

@@ -264,6 +264,47 @@ void vmm_args_keep_devices(struct vmm_args *args, bool (*is_there)(void *data, c
 	}
 }
 
+/* {"driver":"vfio-pci",...} or vfio-pci,... without an iommufd. */
+static bool is_by_group(const char *device)
+{
+	return (!strncmp(device, "vfio-pci,", 9) || strstr(device, "\"driver\":\"vfio-pci\"")) &&
+	       !strstr(device, "iommufd");
+}
+
+static int set_iommufd(char **device, const char *id)
+{
+	size_t len = strlen(*device);
+	bool json = **device == '{' && (*device)[len - 1] == '}';
+	char *word;
+
+	if (asprintf(&word, json ? "%.*s,\"iommufd\":\"%s\"}" : "%.*s,iommufd=%s",
+		     (int)(json ? len - 1 : len), *device, id) < 0)
+		return -ENOMEM;
+	free(*device);
+	*device = word;
+	return 0;
+}
+
+int vmm_args_use_iommufd(struct vmm_args *args, const char *id)
+{
+	bool any = false, there = false;
+	char object[VMM_ID + 16];
+	int ret = 0;
+
+	snprintf(object, sizeof(object), "iommufd,id=%s", id);
+	for (size_t i = 1; i + 1 < args->n && !ret; i++) {
+		there |= !strcmp(args->argv[i], "-object") && !strcmp(args->argv[i + 1], object);
+		if (strcmp(args->argv[i], "-device") != 0 || !is_by_group(args->argv[i + 1]))
+			continue;
+		any = true;
+		ret = set_iommufd(&args->argv[i + 1], id);
+	}
+	if (ret || !any || there)
+		return ret;
+	ret = add(args, "-object");
+	return ret ? ret : add(args, object);
+}
+
 void vmm_args_release(struct vmm_args *args)
 {
 	for (size_t i = 0; i < args->n; i++)

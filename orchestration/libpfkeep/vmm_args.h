@@ -47,6 +47,8 @@ int vmm_args_add_vfio(struct vmm_args *args, const char *id, const char *host, c
 		      unsigned int devfn);
 void vmm_args_keep_devices(struct vmm_args *args, bool (*is_there)(void *data, const char *id),
 			   void *data);
+/* VFIO devices by iommufd, the object of this ID. Those that have one keep it. */
+int vmm_args_use_iommufd(struct vmm_args *args, const char *id);
 void vmm_args_release(struct vmm_args *args);
 
 #endif

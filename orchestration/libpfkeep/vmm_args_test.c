@@ -172,6 +172,35 @@ static void devices_come_and_go_by_their_id(void **state)
 	vmm_args_release(&args);
 }
 
+static void devices_by_groups_go_on_by_iommufd(void **state)
+{
+	static const char words[] =
+		"qemu\0" KEY "-device\0{\"driver\":\"vfio-pci\",\"host\":\"0000:01:10.2\"}\0"
+		"-device\0vfio-pci,host=0000:01:10.4\0"
+		"-device\0{\"driver\":\"vfio-pci\",\"iommufd\":\"own\"}\0"
+		"-global\0vfio-pci.x=y\0-device\0virtio-rng\0";
+	static const char changed[] =
+		" -device {\"driver\":\"vfio-pci\",\"host\":\"0000:01:10.2\",\"iommufd\":\"io\"}"
+		" -device vfio-pci,host=0000:01:10.4,iommufd=io"
+		" -device {\"driver\":\"vfio-pci\",\"iommufd\":\"own\"}"
+		" -global vfio-pci.x=y -device virtio-rng -object iommufd,id=io -chardev ";
+	struct vmm_args args;
+
+	assert_int_equal(read_words(words, sizeof(words), &args, NULL), 0);
+	assert_int_equal(vmm_args_use_iommufd(&args, "io"), 0);
+	/* as after an update, for the next one */
+	assert_int_equal(vmm_args_use_iommufd(&args, "io"), 0);
+	assert_int_equal(vmm_args_take_over(&args, "q", 3, 4, "/m"), 0);
+	assert_non_null(strstr(joined(&args), changed));
+	vmm_args_release(&args);
+	assert_int_equal(
+		read_words("q\0" KEY "-m\0001\0", sizeof("q\0" KEY "-m\0001\0"), &args, NULL), 0);
+	assert_int_equal(vmm_args_use_iommufd(&args, "io"), 0);
+	for (size_t i = 0; i < args.n; i++)
+		assert_null(strstr(args.argv[i], "iommufd"));
+	vmm_args_release(&args);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +212,7 @@ int main(void)
 		cmocka_unit_test(no_display_is_in_nobodys_way),
 		cmocka_unit_test(a_cut_command_line_is_refused),
 		cmocka_unit_test(devices_come_and_go_by_their_id),
+		cmocka_unit_test(devices_by_groups_go_on_by_iommufd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

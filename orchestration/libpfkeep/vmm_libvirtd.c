@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "orchestration/libpfkeep/run.h"
+#include "orchestration/libpfkeep/vmm_model.h"
 #include "orchestration/libpfkeep/vmm_spawn.h"
 #include "pfkeep/cleanup.h"
 

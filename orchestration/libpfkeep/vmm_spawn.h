@@ -26,10 +26,6 @@ int vmm_spawn(pid_t like, int pidfd, char *const *argv, const struct vmm_pass *p
 /* A copy of another process's descriptor. */
 int vmm_fd_of(int pidfd, int fd, int *ret_fd);
 
-/* The path of a task's control group (cgroup2) below /sys/fs/cgroup. */
-int vmm_cgroup(pid_t task, char *ret_path, size_t size);
-int vmm_cgroup_write(const char *group, const char *file, const char *text);
-
 /* Kill it and wait for its end. */
 int vmm_kill(int pidfd, int timeout_ms);
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "pfkeep/cleanup.h"
@@ -76,6 +77,16 @@ static void set_pty(xmlNodePtr devices, const struct vmm_pty *pty)
 	}
 }
 
+static void drop_namespaces(xmlNodePtr status)
+{
+	xmlNodePtr node = child(status, "namespaces");
+
+	if (!node)
+		return;
+	xmlUnlinkNode(node);
+	xmlFreeNode(node);
+}
+
 /* The threads are found anew by libvirtd. */
 static int edit(xmlDocPtr doc, const struct vmm_status *to)
 {
@@ -99,6 +110,8 @@ static int edit(xmlDocPtr doc, const struct vmm_status *to)
 		return -ENOMEM;
 	xmlNodeSetContent(emulator, NULL);
 	xmlNodeAddContent(emulator, X(to->program));
+	if (to->bare)
+		drop_namespaces(status);
 	for (size_t i = 0; i < to->n_ptys; i++)
 		set_pty(devices, &to->ptys[i]);
 	return 0;
@@ -122,16 +135,13 @@ static int replace(const struct root *root, const char *path, const char *text, 
 	return ret;
 }
 
-static int rewrite(const struct root *root, const char *path, const struct vmm_status *to)
+static int put(const struct root *root, const char *path, const char *text,
+	       const struct vmm_status *to)
 {
-	CLEANUP(cleanup_free) char *text = NULL;
 	xmlChar *out = NULL;
 	xmlDocPtr doc;
 	int len, ret;
 
-	ret = root_slurp(root, path, STATUS_MAX, &text);
-	if (ret)
-		return ret;
 	doc = xmlReadMemory(text, (int)strlen(text), NULL, NULL,
 			    XML_PARSE_NONET | XML_PARSE_NOERROR);
 	if (!doc)
@@ -147,21 +157,67 @@ static int rewrite(const struct root *root, const char *path, const struct vmm_s
 	return ret;
 }
 
+static int rewrite(const struct root *root, const char *path, const struct vmm_status *to)
+{
+	CLEANUP(cleanup_free) char *text = NULL;
+	int ret = root_slurp(root, path, STATUS_MAX, &text);
+
+	return ret ? ret : put(root, path, text, to);
+}
+
+static int set_pid(const struct root *root, const char *domain, pid_t pid)
+{
+	char path[PATH_SIZE], text[16];
+	int len = snprintf(text, sizeof(text), "%d", (int)pid);
+	int ret = path_of(domain, "pid", path);
+
+	return ret ? ret : replace(root, path, text, (size_t)len);
+}
+
+static int explain(struct problem *problem, int err, const char *domain)
+{
+	return err ? problem_set(problem, err, "%.60s: libvirt's account of it: %s", domain,
+				 strerror(-err))
+		   : 0;
+}
+
 int vmm_status_set(const struct root *root, const char *domain, const struct vmm_status *status,
 		   struct problem *problem)
 {
-	char path[PATH_SIZE], text[16];
-	int len, ret;
+	char path[PATH_SIZE];
+	int ret = path_of(domain, "xml", path);
 
-	ret = path_of(domain, "xml", path);
 	if (!ret)
 		ret = rewrite(root, path, status);
 	if (!ret)
-		ret = path_of(domain, "pid", path);
-	len = snprintf(text, sizeof(text), "%d", (int)status->new);
+		ret = set_pid(root, domain, status->new);
+	return explain(problem, ret, domain);
+}
+
+int vmm_status_read(const struct root *root, const char *domain, char **ret_text,
+		    struct problem *problem)
+{
+	char path[PATH_SIZE];
+	int ret = path_of(domain, "xml", path);
+
 	if (!ret)
-		ret = replace(root, path, text, (size_t)len);
-	return ret ? problem_set(problem, ret, "%.60s: libvirt's account of it: %s", domain,
-				 strerror(-ret))
-		   : 0;
+		ret = root_slurp(root, path, STATUS_MAX, ret_text);
+	return explain(problem, ret, domain);
+}
+
+int vmm_status_restore(const struct root *root, const char *domain, const char *text,
+		       const struct vmm_status *status, struct problem *problem)
+{
+	static const char *const dirs[] = { "run", "run/libvirt", DIR_NAME };
+	char path[PATH_SIZE];
+	int ret = path_of(domain, "xml", path);
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]) && !ret; i++)
+		if (mkdirat(root->fd, dirs[i], 0755) && errno != EEXIST)
+			ret = -errno;
+	if (!ret)
+		ret = put(root, path, text, status);
+	if (!ret)
+		ret = set_pid(root, domain, status->new);
+	return explain(problem, ret, domain);
 }

@@ -7,6 +7,7 @@
 #ifndef LIBPFKEEP_VMM_STATUS_H
 #define LIBPFKEEP_VMM_STATUS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -28,7 +29,14 @@ struct vmm_status {
 	const char *program;
 	const struct vmm_pty *ptys;
 	size_t n_ptys;
+	bool bare; /* not in a mount namespace of its own, whatever it was before */
 };
+
+/* The account itself, and, where there is none, that one with what changes. */
+int vmm_status_read(const struct root *root, const char *domain, char **ret_text,
+		    struct problem *problem);
+int vmm_status_restore(const struct root *root, const char *domain, const char *text,
+		       const struct vmm_status *status, struct problem *problem);
 
 int vmm_status_set(const struct root *root, const char *domain, const struct vmm_status *status,
 		   struct problem *problem);

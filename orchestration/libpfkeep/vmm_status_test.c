@@ -2,10 +2,12 @@
 #include "orchestration/testing/cmocka.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "orchestration/libpfkeep/vmm_status.h"
 #include "pfkeep/cleanup.h"
@@ -13,6 +15,7 @@
 /* As libvirt 11 writes it, less what doesn't matter here. */
 static const char account[] =
 	"<domstatus state='paused' reason='migration' pid='1234'>\n"
+	"  <namespaces><mount/></namespaces>\n"
 	"  <monitor path='/var/lib/libvirt/qemu/domain-1-red/monitor.sock' type='unix'/>\n"
 	"  <domain type='kvm' id='1'><name>red</name><devices>\n"
 	"    <emulator>/usr/bin/old</emulator>\n"
@@ -103,6 +106,28 @@ static void libvirt_is_told_of_the_new_process(void **state)
 	assert_non_null(strstr(text, "domain-1-red/monitor.sock"));
 }
 
+static void a_host_that_has_none_gets_the_account_again(void **state)
+{
+	const struct vmm_status to = {
+		.old = 1234, .new = 4321, .program = "/usr/bin/new", .bare = true
+	};
+	CLEANUP(cleanup_free) char *kept = NULL, *text = NULL;
+	pid_t pid;
+
+	write_file("red.xml", account);
+	assert_int_equal(vmm_status_read(&root, "red", &kept, NULL), 0);
+	assert_string_equal(kept, account);
+	assert_int_equal(unlinkat(root.fd, "run/libvirt/qemu/red.xml", 0), 0);
+	unlinkat(root.fd, "run/libvirt/qemu/red.pid", 0);
+	assert_int_equal(unlinkat(root.fd, "run/libvirt/qemu", AT_REMOVEDIR), 0);
+	assert_int_equal(vmm_status_restore(&root, "red", kept, &to, NULL), 0);
+	assert_int_equal(vmm_status_pid(&root, "red", &pid, NULL), 0);
+	assert_int_equal(pid, 4321);
+	text = read_file("red.xml");
+	assert_non_null(strstr(text, "pid=\"4321\""));
+	assert_null(strstr(text, "namespaces"));
+}
+
 static void an_account_of_another_process_stays(void **state)
 {
 	const struct vmm_status to = { .old = 77, .new = 4321, .program = "/usr/bin/new" };
@@ -129,6 +154,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(libvirt_is_told_of_the_new_process),
+		cmocka_unit_test(a_host_that_has_none_gets_the_account_again),
 		cmocka_unit_test(an_account_of_another_process_stays),
 		cmocka_unit_test(a_domain_that_does_not_run_has_no_process),
 	};

@@ -14,8 +14,10 @@
 
 #include "orchestration/libpfkeep/vmm_args.h"
 #include "orchestration/libpfkeep/vmm_libvirtd.h"
+#include "orchestration/libpfkeep/vmm_model.h"
 #include "orchestration/libpfkeep/vmm_old.h"
 #include "orchestration/libpfkeep/vmm_probe.h"
+#include "orchestration/libpfkeep/vmm_pty.h"
 #include "orchestration/libpfkeep/vmm_spawn.h"
 #include "orchestration/libpfkeep/vmm_status.h"
 #include "pfkeep/cleanup.h"
@@ -29,7 +31,6 @@
 #define PROGRAM_MAX 4096
 #define STOP_MS	    10000
 #define N_STD	    3
-#define PTYS_MAX    16
 
 struct update {
 	const struct vmm_update *how;
@@ -46,7 +47,7 @@ struct update {
 	int monitor; /* our end */
 	int cpr;     /* ours, too: see stage_start() */
 	char main_path[PATH_MAX + 16], cpr_path[PATH_MAX + 16];
-	struct vmm_pty ptys[PTYS_MAX]; /* of the new QEMU */
+	struct vmm_pty ptys[VMM_PTYS_MAX]; /* of the new QEMU */
 	size_t n_ptys;
 	bool shown; /* the token */
 	bool ends;  /* at a reset by its guest */
@@ -342,25 +343,13 @@ static int stage_start(void *work, struct problem *problem)
 	return ret;
 }
 
-/* "filename": "pty:/dev/pts/3" */
 static int note_ptys(struct update *u, struct qmp *qmp, struct problem *problem)
 {
 	struct json_object *list = NULL;
 	int ret = qmp_command(qmp, "query-chardev", NULL, &list, problem);
 
-	for (size_t i = 0; !ret && i < json_object_array_length(list) && u->n_ptys < PTYS_MAX;
-	     i++) {
-		struct json_object *one = json_object_array_get_idx(list, i);
-		const char *label = json_object_get_string(json_object_object_get(one, "label"));
-		const char *file = json_object_get_string(json_object_object_get(one, "filename"));
-		struct vmm_pty *pty = &u->ptys[u->n_ptys];
-
-		if (!label || !file || strncmp(file, "pty:", 4) != 0)
-			continue;
-		snprintf(pty->chardev, sizeof(pty->chardev), "%s", label);
-		snprintf(pty->path, sizeof(pty->path), "%s", file + 4);
-		u->n_ptys++;
-	}
+	if (!ret)
+		u->n_ptys = vmm_pty_list(list, u->ptys);
 	json_object_put(list);
 	return ret;
 }

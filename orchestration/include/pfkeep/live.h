@@ -17,6 +17,7 @@
 #include "pfkeep/problem.h"
 #include "pfkeep/root.h"
 #include "pfkeep/stages.h"
+#include "pfkeep/uuid.h"
 
 #define LIVE_SESSION   "pfkeep"
 #define LIVE_RUN       "/run/pfkeep/live"
@@ -39,6 +40,8 @@ enum live_kind {
 	LIVE_DEVICE, /* a VFIO device: goes on doing DMA */
 	LIVE_EVENT,  /* an eventfd: a new one will do */
 	LIVE_IOMMU,  /* /dev/iommu: a new one, to be filled again */
+	LIVE_LISTEN, /* a UNIX socket that QEMU listens on: another one at its path */
+	LIVE_FILE,   /* is opened anew, by its path */
 	LIVE_KINDS
 };
 
@@ -47,12 +50,27 @@ struct live_fd {
 	enum live_kind kind;
 	uint64_t token; /* in the session, of what is preserved */
 	int fd;		/* ours; -1: none */
+	char *path;	/* of a socket or file */
+	int flags;	/* that a file was opened with */
 };
 
 /* When a phase ended, by a counter that a kexec doesn't touch. */
 struct live_phase {
 	char name[24];
 	uint64_t ticks;
+};
+
+struct vmm_model;
+struct vmm_args;
+
+/* What a domain of libvirt's is, besides its QEMU. */
+struct live_domain {
+	char uuid[UUID_TEXT];
+	pid_t pid;    /* in the old kernel */
+	bool ends;    /* at a reset by its guest */
+	char *status; /* libvirtd's account of it while it ran */
+	struct vmm_model *model;
+	struct vmm_args *args; /* before the jump; what isn't in live_vm's argv */
 };
 
 struct live_vm {
@@ -62,9 +80,11 @@ struct live_vm {
 	int argc;
 	pid_t pid;
 	bool has_pf;
-	int hold;  /* to its pfkeep-carry; -1: QEMU runs */
-	int cpr;   /* number of QEMU's CPR state */
-	int state; /* the device state, a memfd of ours; -1: none */
+	bool by_group;		    /* a device of its was opened by its VFIO group */
+	struct live_domain *domain; /* NULL: not libvirt's */
+	int hold;		    /* to its pfkeep-carry, or its waiting QEMU; -1: QEMU runs */
+	int cpr;		    /* number of QEMU's CPR state */
+	int state;		    /* the device state, a memfd of ours; -1: none */
 	uint64_t state_token;
 	struct live_fd *fds;
 	size_t n_fds;
@@ -128,6 +148,7 @@ int live_record_parse_report(const char *text, size_t len, struct live *ret_live
 struct live_update {
 	const char *kernel, *initrd, *append; /* the last two may be NULL */
 	const char *carry;		      /* the program */
+	const char *uri;		      /* libvirt's; NULL: its default */
 	bool dry_run;			      /* check and no more */
 	stages_watch watch;
 	void *data;

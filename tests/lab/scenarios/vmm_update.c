@@ -304,6 +304,8 @@ static void libvirt_attaches_and_destroys(void **state)
 	free(lab_run(&lab, 120, "systemctl restart libvirtd"));
 	domain_is_managed(&lab, red.name);
 	domain_is_managed(&lab, pf_vm);
+	free(lab_run(&lab, 60, "grep -q qemu- /proc/$(cat /run/libvirt/qemu/%s.pid)/cgroup",
+		     red.name));
 	free(lab_run(&lab, 120,
 		     "virsh -q domblklist %s | grep -q vda; [ -c $(virsh -q ttyconsole %s) ]\n"
 		     "echo \"<channel type='unix'><target type='virtio' "
