@@ -47,6 +47,34 @@ void update_report_says(struct lab *lab, const char *words)
 	free(report);
 }
 
+void update_hold(struct lab *lab)
+{
+	free(lab_ctl(lab, 60, "push", "build/lab/liveupdate/lu-client", "/run/lu-client", NULL));
+	free(lab_run(lab, 60,
+		     "chmod +x /run/lu-client; [ -p /run/held ] || mkfifo /run/held\n"
+		     "systemd-run -q --unit=hold sh -c 'exec /run/lu-client --hold pfkeep "
+		     ">/run/held'\n"
+		     "timeout 30 grep -m1 LU-HELD /run/held"));
+}
+
+void update_let_go(struct lab *lab)
+{
+	free(lab_run(lab, 60, "systemctl stop hold"));
+}
+
+void update_fails(struct lab *lab)
+{
+	char *output = NULL;
+
+	assert_int_equal(lab_try(lab, 180, &output, UPDATE_COMMAND), 1);
+	if (!strstr(output, "preserve: live update session pfkeep: File exists"))
+		fail_msg("%s", output);
+	assert_non_null(strstr(output, "save: undone"));
+	free(output);
+	update_report_says(lab, "Live update failed in preserve: all VMs run on");
+	update_report_says(lab, "undo save");
+}
+
 char *update_jump(struct lab *lab, const struct wire_flow *over, const char *command,
 		  unsigned int boots)
 {

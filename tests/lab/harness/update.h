@@ -42,4 +42,12 @@ void update_draw(struct lab *lab, const char *name);
 void update_finish(struct lab *lab, struct bench *bench, const struct wire_flow *over,
 		   const char *what);
 
+/*
+ * Until it is let go, somebody has the session's name: an update fails when all VMs have
+ * given way already. They come back.
+ */
+void update_hold(struct lab *lab);
+void update_fails(struct lab *lab);
+void update_let_go(struct lab *lab);
+
 #endif

@@ -152,6 +152,34 @@ static void a_dry_run_finds_nothing_in_the_way(void **state)
 	free(after);
 }
 
+/* Once by itself, and once killed when both QEMUs wait for a word of its. */
+static void an_update_that_fails_goes_unnoticed(void **state)
+{
+	struct wire_flow meanwhile = flow_of(20, 0);
+	struct wire_report r;
+	char *process = domain_process(&lab, red.name), *after;
+
+	update_hold(&lab);
+	wire_start(&lab, &meanwhile);
+	update_fails(&lab);
+	free(lab_run(&lab, 120,
+		     UPDATE_COMMAND " 2>&1 | while read -r line; do case $line in\n"
+				    "*'save: done'*) pkill -9 -x pfkeep;; esac; done"));
+	domain_is_managed(&lab, pf_vm);
+	domain_is_managed(&lab, red.name);
+	assert_goes_on();
+	r = wire_finish(&lab, &meanwhile);
+	wire_assert_whole(&r);
+	printf("# silence %.0f ms\n", (double)r.gap_ns / 1e6);
+	fflush(stdout);
+	wire_report_free(&r);
+	update_let_go(&lab);
+	after = domain_process(&lab, red.name);
+	assert_string_equal(after, process);
+	free(process);
+	free(after);
+}
+
 static char *host_boot(void)
 {
 	return lab_run(&lab, 30, "cat /proc/sys/kernel/random/boot_id");
@@ -277,6 +305,18 @@ static void settings_reach_the_pf_s_driver(void **state)
 	flow_is_whole();
 }
 
+/* They have an iommufd now, and no group. */
+static void their_qemus_can_be_replaced(void **state)
+{
+	assert_non_null(pf_vm);
+	free(lab_run(&lab, 300, "pfkeep vmm-update --all >&2"));
+	domain_is_managed(&lab, pf_vm);
+	domain_is_managed(&lab, red.name);
+	assert_goes_on();
+	flow_is_whole();
+	pfkeep_wait_ready(&lab, pf, READY_S);
+}
+
 static void the_next_update_goes_on_from_the_initramfs(void **state)
 {
 	char *log = update(UPDATE_EARLY, "libvirt's domains, restored in the initramfs");
@@ -315,10 +355,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tenant_is_served),
 		cmocka_unit_test(a_dry_run_finds_nothing_in_the_way),
+		cmocka_unit_test(an_update_that_fails_goes_unnoticed),
 		cmocka_unit_test(the_kernel_is_replaced_under_both),
 		cmocka_unit_test(libvirt_has_them_as_before),
 		cmocka_unit_test(pfkeepd_s_books_are_right),
 		cmocka_unit_test(settings_reach_the_pf_s_driver),
+		cmocka_unit_test(their_qemus_can_be_replaced),
 		cmocka_unit_test(the_next_update_goes_on_from_the_initramfs),
 		cmocka_unit_test(the_tenant_ends_and_starts_with_its_vf),
 		cmocka_unit_test(nothing_is_left_over),

@@ -35,7 +35,7 @@ check-lab: $(BUILD)/tests/run $(addprefix $(BUILD)/lab/scenarios/,$(SCENARIO)) l
 
 # The main job, then what is lost without pfkeep, then what isn't with it.
 DEMO_SCENARIOS := operator_story host_owned_pf_baseline stock_pf_in_vm_has_no_sriov stock_kexec_loses_vfs \
-	bare_kexec_floor live_update
+	bare_kexec_floor live_update_libvirt
 
 .PHONY: demo
 ## demo: set everything up, then the operator's story, what a kexec costs today, and a live update (root)
