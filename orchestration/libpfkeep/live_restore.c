@@ -99,19 +99,25 @@ static void load_modules(const struct work *w)
 	run_output((char *const *)argv, MODPROBE_MS, out, sizeof(out));
 }
 
-static int bind_function(const struct work *w, const struct live_function *f,
-			 struct problem *problem)
+static int reserve_function(const struct work *w, const struct live_function *f,
+			    struct problem *problem)
 {
-	char path[96], name[64];
+	char path[96];
 	int ret;
 
 	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/driver_override", f->bdf);
 	ret = root_write(w->root, path, f->driver);
-	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/driver/unbind", f->bdf);
-	if (!ret && !f->held && root_exists(w->root, path))
-		ret = root_write(w->root, path, f->bdf);
-	if (!ret)
-		ret = root_write(w->root, "sys/bus/pci/drivers_probe", f->bdf);
+	return ret ? problem_set(problem, ret, "%s: can't be kept for %s: %s", f->bdf, f->driver,
+				 strerror(-ret))
+		   : 0;
+}
+
+static int bind_function(const struct work *w, const struct live_function *f,
+			 struct problem *problem)
+{
+	char path[96], name[64];
+	int ret = root_write(w->root, "sys/bus/pci/drivers_probe", f->bdf);
+
 	snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/driver", f->bdf);
 	if (!ret && root_link(w->root, path, name, sizeof(name)))
 		ret = -ENODEV;
@@ -121,6 +127,24 @@ static int bind_function(const struct work *w, const struct live_function *f,
 		return problem_set(problem, ret, "%s: can't be bound to %s: %s", f->bdf, f->driver,
 				   strerror(-ret));
 	return 0;
+}
+
+/* Nobody waits for them, nor for what becomes of it: when the guests run. */
+static void bind_spares(const struct work *w)
+{
+	char path[96];
+
+	for (size_t i = 0; i < w->live.n_functions; i++) {
+		const struct live_function *f = &w->live.functions[i];
+
+		if (f->held)
+			continue;
+		/* It may have been found before it was reserved. */
+		snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/driver/unbind", f->bdf);
+		if (root_exists(w->root, path))
+			root_write(w->root, path, f->bdf);
+		bind_function(w, f, NULL);
+	}
 }
 
 /* memory and devices */
@@ -302,31 +326,39 @@ static int stage_retrieve(void *work, struct problem *problem)
 
 	load_modules(w);
 	for (size_t i = 0; i < w->live.n_functions && !ret; i++) {
-		ret = bind_function(w, &w->live.functions[i], problem);
-		/* Nobody waits for it. */
-		if (!w->live.functions[i].held)
-			ret = 0;
+		const struct live_function *f = &w->live.functions[i];
+
+		ret = reserve_function(w, f, problem);
+		if (!f->held)
+			ret = 0; /* it may be gone */
+		else if (!ret)
+			ret = bind_function(w, f, problem);
 	}
 	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
 		ret = open_vm(w, &w->live.vms[i], problem);
 	return ret;
 }
 
+/* A PF's QEMU sets the token that its VFs' open them with, unless those have their own. */
+static bool waits_for_pf(const struct live_vm *vm)
+{
+	return !vm->has_pf && !vm->own_token;
+}
+
 /* Side by side. */
-static int attach(struct work *w, bool with_pf, struct problem *problem)
+static int attach(struct work *w, bool waiting, struct problem *problem)
 {
 	int ret = 0;
 
 	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
-		if (w->live.vms[i].has_pf == with_pf)
+		if (waits_for_pf(&w->live.vms[i]) == waiting)
 			ret = start_vm(w, &w->live.vms[i], problem);
 	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
-		if (w->live.vms[i].has_pf == with_pf)
+		if (waits_for_pf(&w->live.vms[i]) == waiting)
 			ret = meet_vm(&w->live.vms[i], &w->qmp[i], problem);
 	return ret;
 }
 
-/* A PF's QEMU sets the token that its VFs' open them with. */
 static int stage_attach(void *work, struct problem *problem)
 {
 	struct work *w = work;
@@ -335,8 +367,8 @@ static int stage_attach(void *work, struct problem *problem)
 	if (w->kvm)
 		run_end(w->kvm, MODPROBE_MS);
 	w->kvm = 0;
-	ret = attach(work, true, problem);
-	return ret ? ret : attach(work, false, problem);
+	ret = attach(work, false, problem);
+	return ret ? ret : attach(work, true, problem);
 }
 
 static int stage_resume(void *work, struct problem *problem)
@@ -353,6 +385,7 @@ static int stage_finish(void *work, struct problem *problem)
 {
 	struct work *w = work;
 
+	bind_spares(w);
 	return luo_finish(w->session, problem);
 }
 
