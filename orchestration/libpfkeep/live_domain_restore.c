@@ -93,7 +93,7 @@ static int set_tokens(const struct root *root, const struct live_vm *vm, const s
 	return ret;
 }
 
-static int renew_token(const struct root *root, struct live_vm *vm, struct problem *problem)
+static int renew_token(const struct root *root, const struct live_vm *vm, struct problem *problem)
 {
 	TOKEN_AUTO struct token token = { "" };
 	char path[TOKEN_PATH];
@@ -106,10 +106,7 @@ static int renew_token(const struct root *root, struct live_vm *vm, struct probl
 	if (!ret)
 		ret = token_show(root, vm->domain->uuid, true, vm->domain->model->uid, &token,
 				 problem);
-	if (!ret)
-		ret = set_tokens(root, vm, &token, problem);
-	vm->own_token = !ret;
-	return ret;
+	return ret ? ret : set_tokens(root, vm, &token, problem);
 }
 
 /* As udev will have it: QEMU's user is in that group. */

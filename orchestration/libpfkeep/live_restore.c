@@ -339,26 +339,21 @@ static int stage_retrieve(void *work, struct problem *problem)
 	return ret;
 }
 
-/* A PF's QEMU sets the token that its VFs' open them with, unless those have their own. */
-static bool waits_for_pf(const struct live_vm *vm)
-{
-	return !vm->has_pf && !vm->own_token;
-}
-
 /* Side by side. */
-static int attach(struct work *w, bool waiting, struct problem *problem)
+static int attach(struct work *w, bool with_pf, struct problem *problem)
 {
 	int ret = 0;
 
 	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
-		if (waits_for_pf(&w->live.vms[i]) == waiting)
+		if (w->live.vms[i].has_pf == with_pf)
 			ret = start_vm(w, &w->live.vms[i], problem);
 	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
-		if (waits_for_pf(&w->live.vms[i]) == waiting)
+		if (w->live.vms[i].has_pf == with_pf)
 			ret = meet_vm(&w->live.vms[i], &w->qmp[i], problem);
 	return ret;
 }
 
+/* A PF's QEMU sets the token of its VFs, and can't any more when one of them is open. */
 static int stage_attach(void *work, struct problem *problem)
 {
 	struct work *w = work;
@@ -367,8 +362,8 @@ static int stage_attach(void *work, struct problem *problem)
 	if (w->kvm)
 		run_end(w->kvm, MODPROBE_MS);
 	w->kvm = 0;
-	ret = attach(work, false, problem);
-	return ret ? ret : attach(work, true, problem);
+	ret = attach(work, true, problem);
+	return ret ? ret : attach(work, false, problem);
 }
 
 static int stage_resume(void *work, struct problem *problem)
@@ -407,15 +402,31 @@ static void note_stage(void *data, const char *stage, enum stages_event event,
 		live_phase(&w->live, stage);
 }
 
+/* Parked by keep-alive they would wait for a QEMU that doesn't come, and bar the next. */
+static void give_up_functions(const struct work *w)
+{
+	char path[96];
+
+	for (size_t i = 0; i < w->live.n_functions; i++) {
+		snprintf(path, sizeof(path), "sys/bus/pci/devices/%s/vfio_sriov/keep_alive",
+			 w->live.functions[i].bdf);
+		if (w->live.functions[i].held)
+			root_write(w->root, path, "0");
+	}
+}
+
 /* A QEMU that isn't whole must not run on by itself; those that run may. */
 static void end_all(struct work *w)
 {
+	bool whole = w->live.result != LIVE_FAILED || !strcmp(w->live.failed, "finish");
+
 	for (size_t i = 0; i < w->live.n_vms; i++) {
 		live_qmp_close(w->qmp[i]);
-		if (w->live.vms[i].pid > 0 && w->live.result == LIVE_FAILED &&
-		    strcmp(w->live.failed, "finish") != 0)
-			kill(w->live.vms[i].pid, SIGKILL);
+		if (w->live.vms[i].pid > 0 && !whole)
+			run_end(w->live.vms[i].pid, 0);
 	}
+	if (!whole)
+		give_up_functions(w);
 }
 
 static int read_record(struct work *w, struct problem *problem)

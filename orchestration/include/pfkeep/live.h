@@ -81,7 +81,6 @@ struct live_vm {
 	pid_t pid;
 	bool has_pf;
 	bool by_group;		    /* a device of its was opened by its VFIO group */
-	bool own_token;		    /* in the new kernel: its VFs don't open by their PF's */
 	struct live_domain *domain; /* NULL: not libvirt's */
 	int hold;		    /* to its pfkeep-carry, or its waiting QEMU; -1: QEMU runs */
 	int cpr;		    /* number of QEMU's CPR state */

@@ -28,9 +28,10 @@
 #define PAIRS	   400 /* of turns, for each half of a figure */
 #define TURN	   20  /* accesses */
 #define ROUNDS_MAX 400
-#define ROUNDS	   11 /* of making VFs */
-#define FEW_ROUNDS 5  /* of making very many */
-#define VERY_MANY  100
+/* Of making VFs: so many VFs in all, in not too few and not too many rounds. */
+#define VFS_IN_ALL  400
+#define ROUNDS_MIN  5
+#define ROUNDS_MOST 61
 /* After VF_Enable is set, PCIe 9.3.3.3.1: both wait it out, neither can help it. */
 #define ENABLE_WAIT_NS 100e6
 
@@ -267,9 +268,16 @@ static double enable_ours(const char *pf, unsigned int num_vfs)
 	return end - start;
 }
 
+static unsigned int rounds_for(unsigned int num_vfs)
+{
+	unsigned int rounds = num_vfs ? VFS_IN_ALL / num_vfs : ROUNDS_MOST;
+
+	return rounds < ROUNDS_MIN ? ROUNDS_MIN : rounds > ROUNDS_MOST ? ROUNDS_MOST : rounds;
+}
+
 static bool bench_making(const char *pf, unsigned int num_vfs)
 {
-	unsigned int rounds = num_vfs < VERY_MANY ? ROUNDS : FEW_ROUNDS;
+	unsigned int rounds = rounds_for(num_vfs);
 	static struct sample s;
 	char name[64];
 	double ratio;

@@ -31,6 +31,7 @@
 #define VFS	 3
 #define SERVES_S 180
 #define READY_S	 300
+#define BOOT_S	 240
 /* On the root file system, as an operator's images are: the initramfs finds it, too. */
 #define IMAGE "/var/lib/pfkeep/images/on-root"
 #define LATE  UPDATE_COMMAND " --append pfkeep.restore=late"
@@ -343,6 +344,26 @@ static void the_tenant_ends_and_starts_with_its_vf(void **state)
 	pfkeep_assert_owners(&lab, pf);
 }
 
+/* The tenant's QEMU misses a file in the next kernel: the host has only booted then. */
+static void what_cant_go_on_starts_cold(void **state)
+{
+	unsigned int boots = (unsigned int)lab_status_number(&lab, "n_boots");
+
+	assert_non_null(pf);
+	free(lab_run(&lab, 30, "rm /var/lib/libvirt/qemu/domain-*-red/master-key.aes"));
+	lab_leave(&lab, LATE " >/dev/ttyS0 2>&1");
+	lab_wait_boot(&lab, boots + 1, BOOT_S);
+	update_report_says(&lab, "Live update failed in attach: 2 of 2 VMs didn't come back");
+	update_report_says(&lab, "attach: red: its QEMU has ended or doesn't answer; see "
+				 "/var/log/libvirt/qemu/red.log");
+	pfkeep_wait_ready(&lab, pf, READY_S);
+	assert_int_equal(vfio_num_vfs(&lab, pf), VFS);
+	tenant_boot(&lab, &red);
+	free(tenant_wait(&lab, &red, SERVES_S, TENANT_SERVES));
+	flow_is_whole();
+	pfkeep_assert_owners(&lab, pf);
+}
+
 static void nothing_is_left_over(void **state)
 {
 	tenant_destroy(&lab, &red);
@@ -363,6 +384,7 @@ int main(void)
 		cmocka_unit_test(their_qemus_can_be_replaced),
 		cmocka_unit_test(the_next_update_goes_on_from_the_initramfs),
 		cmocka_unit_test(the_tenant_ends_and_starts_with_its_vf),
+		cmocka_unit_test(what_cant_go_on_starts_cold),
 		cmocka_unit_test(nothing_is_left_over),
 	};
 
