@@ -25,7 +25,6 @@
 #define LOG	  "/var/log/libvirt/qemu/%s.log"
 #define KVM	  "/dev/kvm"
 #define KVM_MODE  0660
-#define CPR	  "QEMU_CPR_"
 #define ENV_EXTRA 3
 
 /* descriptors */
@@ -163,8 +162,7 @@ static char **make_env(const struct vmm_model *model, char *const *more)
 	if (!env)
 		return NULL;
 	for (char *const *from = model->env; *from; from++)
-		if (strncmp(*from, CPR, strlen(CPR)) != 0)
-			env[n++] = *from;
+		env[n++] = *from;
 	while (*more)
 		env[n++] = *more++;
 	return env;
@@ -173,12 +171,12 @@ static char **make_env(const struct vmm_model *model, char *const *more)
 int live_domain_become(const struct live_vm *vm, char *const *argv)
 {
 	struct vmm_model *model = vm->domain->model;
-	char cpr[64], new_kernel[] = CPR "NEW_KERNEL=1";
+	char cpr[64], new_kernel[] = VMM_ENV_CPR "NEW_KERNEL=1";
 	char *const more[] = { cpr, new_kernel, NULL };
 	char **env;
 	int ret = open_stdio(vm->name);
 
-	snprintf(cpr, sizeof(cpr), CPR "EXEC_STATE=%d", vm->cpr);
+	snprintf(cpr, sizeof(cpr), VMM_ENV_CPR "EXEC_STATE=%d", vm->cpr);
 	env = make_env(model, more);
 	if (ret || !env)
 		return ret ? ret : -ENOMEM;

@@ -204,7 +204,8 @@ static void the_record_comes_back_as_it_was(void **state)
 static const char domain[] =
 	"\"domain\":{\"uuid\":\"9f0c2f6e-3b1d-4a55-8e0a-0123456789ab\",\"pid\":77,\"ends\":1,"
 	"\"status\":\"<domstatus pid='77'/>\",\"uid\":64055,\"gid\":104,\"umask\":18,"
-	"\"caps\":0,\"groups\":[104,105],\"env\":[\"LC_ALL=C\",\"HOME=/x\"]},\"fds\":["
+	"\"caps\":0,\"groups\":[104,105],\"env\":[\"LC_ALL=C\",\"QEMU_CPR_EXEC_STATE=9\",\"HOME=/"
+	"x\"]},\"fds\":["
 	"{\"number\":40,\"kind\":\"listen\",\"token\":0,\"path\":\"/run/a\",\"flags\":0},"
 	"{\"number\":41,\"kind\":\"file\",\"token\":0,\"path\":\"/run/b\",\"flags\":1},";
 

@@ -73,7 +73,7 @@ void vmm_model_split(struct vmm_model *m)
 	size_t n = 0;
 
 	for (char *p = m->environ; p < m->environ + m->environ_len; p += strlen(p) + 1)
-		if (n < VMM_ENV_MAX - 1)
+		if (n < VMM_ENV_MAX - 1 && strncmp(p, VMM_ENV_CPR, strlen(VMM_ENV_CPR)) != 0)
 			m->env[n++] = p;
 	m->env[n] = NULL;
 }

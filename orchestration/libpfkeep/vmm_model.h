@@ -29,7 +29,10 @@ struct vmm_model {
 };
 
 int vmm_model_read(pid_t pid, struct vmm_model *ret_model);
-/* Where the variables in environ are. */
+/* What one QEMU says to the next by its environment, once. */
+#define VMM_ENV_CPR "QEMU_CPR_"
+
+/* Where the variables in environ are, less those. */
 void vmm_model_split(struct vmm_model *model);
 
 /* In the child. All but group and label, which come last and aren't always there. */
