@@ -25,6 +25,7 @@
 #define LOG	  "/var/log/libvirt/qemu/%s.log"
 #define KVM	  "/dev/kvm"
 #define KVM_MODE  0660
+#define GROUP_MAX 4096
 #define ENV_EXTRA 3
 
 /* descriptors */
@@ -111,9 +112,11 @@ static int renew_token(const struct root *root, const struct live_vm *vm, struct
 /* As udev will have it: QEMU's user is in that group. */
 static void open_kvm(void)
 {
-	struct group *group = getgrnam("kvm");
+	char text[GROUP_MAX];
+	struct group group, *found = NULL;
 
-	if (group && !chown(KVM, 0, group->gr_gid))
+	if (!getgrnam_r("kvm", &group, text, sizeof(text), &found) && found &&
+	    !chown(KVM, 0, group.gr_gid))
 		chmod(KVM, KVM_MODE);
 }
 

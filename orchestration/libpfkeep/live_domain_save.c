@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -112,7 +113,7 @@ int live_domain_check(const struct live_work *w, struct live_vm *vm, struct prob
 
 static int path_of_socket(int fd, char *ret_path, size_t size)
 {
-	struct sockaddr_un addr;
+	struct sockaddr_un addr = { 0 };
 	socklen_t len = sizeof(addr);
 	int listens = 0;
 	socklen_t size_of = sizeof(listens);
@@ -185,19 +186,29 @@ static int note_fds(struct live_vm *vm, virDomainPtr dom, int pidfd, struct prob
 	return ret;
 }
 
-/* "socket,id=charmonitor,fd=32,..." */
+/* "socket,id=charmonitor,fd=32,...": that number; -1 in any other word. */
+static long monitor_number(const char *word)
+{
+	const char *at = strstr(word, MONITOR_ID);
+	const char *fd = at ? strstr(at, "fd=") : NULL;
+
+	return fd ? strtol(fd + 3, NULL, 10) : -1;
+}
+
 static int find_monitor(struct live_vm *vm, struct problem *problem)
 {
 	for (char **arg = vm->argv; *arg; arg++) {
-		const char *at = strstr(*arg, MONITOR_ID);
-		const char *fd = at ? strstr(at, "fd=") : NULL;
+		long number = monitor_number(*arg);
 
-		for (size_t i = 0; fd && i < vm->n_fds; i++)
-			if (vm->fds[i].kind == LIVE_LISTEN && vm->fds[i].number == atoi(fd + 3) &&
-			    strlen(vm->fds[i].path) < sizeof(vm->qmp)) {
-				strcpy(vm->qmp, vm->fds[i].path);
+		for (size_t i = 0; number >= 0 && i < vm->n_fds; i++) {
+			const struct live_fd *fd = &vm->fds[i];
+
+			if (fd->kind != LIVE_LISTEN || fd->number != number)
+				continue;
+			if (snprintf(vm->qmp, sizeof(vm->qmp), "%s", fd->path) <
+			    (int)sizeof(vm->qmp))
 				return 0;
-			}
+		}
 	}
 	return problem_set(problem, -EOPNOTSUPP, "its monitor isn't as libvirt makes it");
 }

@@ -28,16 +28,16 @@ struct vmm_model {
 	char *env[VMM_ENV_MAX]; /* ended by NULL, into environ */
 };
 
-int vmm_model_read(pid_t pid, struct vmm_model *ret_model);
+int vmm_model_read(pid_t pid, struct vmm_model *m);
 /* What one QEMU says to the next by its environment, once. */
 #define VMM_ENV_CPR "QEMU_CPR_"
 
 /* Where the variables in environ are, less those. */
-void vmm_model_split(struct vmm_model *model);
+void vmm_model_split(struct vmm_model *m);
 
 /* In the child. All but group and label, which come last and aren't always there. */
-int vmm_model_become(const struct vmm_model *model);
-int vmm_model_set_label(const struct vmm_model *model);
+int vmm_model_become(const struct vmm_model *m);
+int vmm_model_set_label(const struct vmm_model *m);
 
 /* The path of a task's control group (cgroup2) below /sys/fs/cgroup. */
 int vmm_cgroup(pid_t task, char *ret_path, size_t size);
