@@ -219,6 +219,24 @@ static void a_token_is_kept_or_renewed(void **state)
 	assert_string_equal(new.text, again.text);
 }
 
+/* Another program than who hides it: by another opening of the file. */
+static void a_token_that_is_kept_shown_stays(void **state)
+{
+	struct problem problem = { "" };
+	int keep = -1;
+
+	create_vf();
+	close_dir(0700);
+	assert_int_equal(token_keep_shown(&host.root, UUID, &keep, &problem), -ENOENT);
+	assert_int_equal(show(true, NULL), 0);
+	assert_int_equal(token_keep_shown(&host.root, UUID, &keep, &problem), 0);
+	assert_int_equal(token_hide(&host.root, UUID), 0);
+	assert_true(root_exists(&host.root, TOKEN_FILE ".qemu"));
+	close(keep);
+	assert_int_equal(token_hide(&host.root, UUID), 0);
+	assert_false(root_exists(&host.root, TOKEN_FILE ".qemu"));
+}
+
 static void a_driver_without_tokens_is_said(void **state)
 {
 	const struct token token = { UUID };
@@ -276,6 +294,7 @@ int main(void)
 		T(keep_alive_is_our_drivers_alone),
 		T(a_token_is_in_the_driver_and_in_files_of_root_and_qemu),
 		T(a_token_is_kept_or_renewed),
+		T(a_token_that_is_kept_shown_stays),
 		T(a_driver_without_tokens_is_said),
 		T(tokens_arent_kept_where_others_look),
 		T(a_damaged_token_file_is_no_token),

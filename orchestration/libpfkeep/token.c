@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -162,11 +163,41 @@ static int drop(const struct root *root, const char *name)
 	return unlinkat(dir, name, 0) && errno != ENOENT ? -errno : 0;
 }
 
+int token_keep_shown(const struct root *root, const char *uuid, int *ret_keep,
+		     struct problem *problem)
+{
+	CLEANUP(cleanup_close) int dir = -1;
+	CLEANUP(cleanup_close) int fd = -1;
+	char name[TOKEN_NAME];
+	int ret = open_dir(root, &dir);
+
+	if (ret)
+		return explain(problem, ret, uuid);
+	fd = openat(dir, qemu_name(uuid, name), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB))
+		return explain(problem, -errno, uuid);
+	*ret_keep = take_fd(&fd);
+	return 0;
+}
+
+/* Who keeps it shown hides it. */
+static bool is_kept(const struct root *root, const char *name)
+{
+	CLEANUP(cleanup_close) int dir = -1;
+	CLEANUP(cleanup_close) int fd = -1;
+
+	if (open_dir(root, &dir))
+		return false;
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
+}
+
 int token_hide(const struct root *root, const char *uuid)
 {
 	char name[TOKEN_NAME];
 
-	return drop(root, qemu_name(uuid, name));
+	qemu_name(uuid, name);
+	return is_kept(root, name) ? 0 : drop(root, name);
 }
 
 int token_forget(const struct root *root, const char *uuid)

@@ -50,6 +50,7 @@ struct update {
 	struct vmm_pty ptys[VMM_PTYS_MAX]; /* of the new QEMU */
 	size_t n_ptys;
 	bool shown; /* the token */
+	int keep;   /* and not to be hidden by pfkeepd: its domain runs; -1: it isn't */
 	bool ends;  /* at a reset by its guest */
 };
 
@@ -296,15 +297,21 @@ static int stage_prepare(void *work, struct problem *problem)
 static int show_token(struct update *u, struct problem *problem)
 {
 	char path[TOKEN_PATH];
+	int ret;
 
 	token_qemu_path(u->uuid, path);
 	for (size_t i = 0; i < u->args.n; i++)
 		u->shown |= strstr(u->args.argv[i], path) != NULL;
-	return u->shown ? token_show(u->how->root, u->uuid, false, u->user, NULL, problem) : 0;
+	if (!u->shown)
+		return 0;
+	ret = token_show(u->how->root, u->uuid, false, u->user, NULL, problem);
+	return ret ? ret : token_keep_shown(u->how->root, u->uuid, &u->keep, problem);
 }
 
 static void hide_token(struct update *u)
 {
+	if (u->keep >= 0)
+		close(take_fd(&u->keep));
 	if (u->shown)
 		token_hide(u->how->root, u->uuid);
 	u->shown = false;
@@ -515,9 +522,13 @@ static void release(struct update *u)
 int vmm_update(const struct vmm_update *how, struct vmm_updated *ret_updated,
 	       struct problem *problem)
 {
-	struct update u = {
-		.how = how, .done = ret_updated, .old = -1, .new = -1, .monitor = -1, .cpr = -1
-	};
+	struct update u = { .how = how,
+			    .done = ret_updated,
+			    .old = -1,
+			    .new = -1,
+			    .keep = -1,
+			    .monitor = -1,
+			    .cpr = -1 };
 	int ret;
 
 	*ret_updated = (struct vmm_updated){ .domain = "" };

@@ -46,7 +46,10 @@ const char *token_qemu_path(const char *uuid, char dst[static TOKEN_PATH]);
  */
 int token_show(const struct root *root, const char *uuid, bool renew, uid_t user,
 	       struct token *ret_token, struct problem *problem);
-/* QEMU has read it, or won't. */
+/* From now on until *ret_keep is closed nobody hides it, however its domain looks. */
+int token_keep_shown(const struct root *root, const char *uuid, int *ret_keep,
+		     struct problem *problem);
+/* QEMU has read it, or won't. 0, too, while somebody keeps it shown, who hides it then. */
 int token_hide(const struct root *root, const char *uuid);
 /* The domains whose tokens are shown; the list is the caller's. */
 int token_list_shown(const struct root *root, char (**ret_uuids)[UUID_TEXT], size_t *ret_n);
