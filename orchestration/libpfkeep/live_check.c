@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "orchestration/libpfkeep/initrd.h"
@@ -13,9 +14,13 @@
 #include "orchestration/libpfkeep/live_domain.h"
 #include "orchestration/libpfkeep/live_early.h"
 #include "orchestration/libpfkeep/live_priv.h"
+#include "orchestration/libpfkeep/vmm_probe.h"
+#include "pfkeep/cleanup.h"
 #include "pfkeep/luo.h"
+#include "pfkeep/qmp.h"
 
 #define RESTORE_WANTED "etc/systemd/system/sysinit.target.wants/pfkeep-restore.service"
+#define PROBE_MS       30000
 
 static int blocked(struct live_qmp *qmp, const struct live_vm *vm, struct problem *problem)
 {
@@ -70,6 +75,35 @@ int live_is_running(struct live_qmp *qmp, const struct live_vm *vm, struct probl
 		ret = problem_set(problem, -EOPNOTSUPP, "%s: it doesn't run", vm->name);
 	json_object_put(status);
 	return ret;
+}
+
+/*
+ * The next kernel starts it anew: another QEMU would find nothing of its state there, and
+ * that would show when there is no way back.
+ */
+static int check_program(const struct live *live, size_t i, struct problem *problem)
+{
+	const struct live_vm *vm = &live->vms[i];
+	CLEANUP(cleanup_close) int pidfd = -1;
+	struct vmm_qemu qemu;
+	int ret;
+
+	for (size_t k = 0; k < i; k++)
+		if (!strcmp(live->vms[k].argv[0], vm->argv[0]))
+			return 0;
+	pidfd = (int)syscall(SYS_pidfd_open, vm->pid, 0);
+	if (pidfd < 0)
+		return problem_set(problem, -errno, "%s: process %d: %s", vm->name, vm->pid,
+				   strerror(errno));
+	ret = vmm_probe(vm->argv[0], vm->pid, pidfd, qmp_now_ms() + PROBE_MS, &qemu, problem);
+	if (ret)
+		return problem_prefix(problem, ret, "%s", vm->name);
+	if (!qemu.sriov)
+		return problem_set(problem, -EOPNOTSUPP,
+				   "%s: %.160s isn't pfkeep's QEMU: it can't go on in another "
+				   "kernel",
+				   vm->name, vm->argv[0]);
+	return 0;
 }
 
 static int check_vm(const struct live_work *w, struct live_vm *vm, struct problem *problem)
@@ -167,7 +201,10 @@ int live_check(void *work, struct problem *problem)
 		ret = check_cmdline(w, image.cmdline_max, problem);
 	if (!ret)
 		ret = live_check_devices(w->root, &w->live, problem);
-	for (size_t i = 0; i < w->live.n_vms && !ret; i++)
-		ret = check_vm(w, &w->live.vms[i], problem);
+	for (size_t i = 0; i < w->live.n_vms && !ret; i++) {
+		ret = check_program(&w->live, i, problem);
+		if (!ret)
+			ret = check_vm(w, &w->live.vms[i], problem);
+	}
 	return ret;
 }

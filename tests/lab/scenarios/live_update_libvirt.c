@@ -139,6 +139,25 @@ static void a_tenant_is_served(void **state)
 	fflush(stdout);
 }
 
+/* Its state would be lost in the next kernel; it is said before anything is touched. */
+static void another_qemu_is_in_the_way(void **state)
+{
+	char *output = NULL;
+
+	free(lab_run(&lab, 120,
+		     "virsh -q create /dev/stdin >&2 <<'EOX'\n"
+		     "<domain type='kvm'><name>other</name><memory unit='MiB'>64</memory>"
+		     "<os><type arch='x86_64' machine='q35'>hvm</type></os>"
+		     "<devices><emulator>/usr/bin/qemu-system-x86_64</emulator></devices>"
+		     "</domain>\nEOX"));
+	assert_int_equal(lab_try(&lab, 120, &output, LATE " --dry-run"), 1);
+	if (!strstr(output, "other: /usr/bin/qemu-system-x86_64 isn't pfkeep's QEMU"))
+		fail_msg("%s", output);
+	free(output);
+	free(lab_run(&lab, 60, "virsh -q destroy other >&2"));
+	assert_goes_on();
+}
+
 /* Both ways; and nothing is touched. */
 static void a_dry_run_finds_nothing_in_the_way(void **state)
 {
@@ -375,6 +394,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tenant_is_served),
+		cmocka_unit_test(another_qemu_is_in_the_way),
 		cmocka_unit_test(a_dry_run_finds_nothing_in_the_way),
 		cmocka_unit_test(an_update_that_fails_goes_unnoticed),
 		cmocka_unit_test(the_kernel_is_replaced_under_both),
