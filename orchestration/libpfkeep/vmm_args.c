@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MONITOR "pfkeep-monitor"
-#define VMM_ID	128
+#define VMM_ID 128
 
 /*
  * What is left out, and what CPR doesn't carry. An option with a value takes the
@@ -23,8 +22,8 @@ static const struct rule {
 } rules[] = {
 	{ "-S", false, NULL, NULL },
 	{ "-incoming", true, NULL, NULL },
-	{ "-chardev", true, "id=" MONITOR, NULL },
-	{ "-mon", true, "chardev=" MONITOR, NULL },
+	{ "-chardev", true, "id=" VMM_MONITOR, NULL },
+	{ "-mon", true, "chardev=" VMM_MONITOR, NULL },
 	{ "-netdev", true, NULL, "a network backend of the host (give it VFs only)" },
 	{ "-vnc", true, NULL, "a VNC display" },
 	{ "-spice", true, NULL, "a SPICE display" },
@@ -187,8 +186,9 @@ int vmm_args_take_over(struct vmm_args *args, const char *program, int monitor_f
 	free(args->argv[0]);
 	args->argv[0] = name;
 	if ((ret = add(args, "-chardev")) ||
-	    (ret = addf(args, "socket,id=" MONITOR ",fd=%d", monitor_fd)) ||
-	    (ret = add(args, "-mon")) || (ret = add(args, "chardev=" MONITOR ",mode=control")) ||
+	    (ret = addf(args, "socket,id=" VMM_MONITOR ",fd=%d", monitor_fd)) ||
+	    (ret = add(args, "-mon")) ||
+	    (ret = add(args, "chardev=" VMM_MONITOR ",mode=control")) ||
 	    (ret = add(args, "-incoming")) || (ret = addf(args, "unix:%s", main_path)) ||
 	    (ret = add(args, "-incoming")))
 		return ret;

@@ -14,6 +14,8 @@
 #include "pfkeep/problem.h"
 
 #define VMM_FDS_MAX 64
+/* What only a QEMU that took over has on its command line. */
+#define VMM_MONITOR "pfkeep-monitor"
 
 /* A descriptor that the command line names. */
 struct vmm_arg_fd {
