@@ -27,7 +27,6 @@ int live_domain_describe(struct live_vm *vm, const char *cmdline, size_t len,
 		return -ENOMEM;
 	}
 	vm->domain->args = args;
-	vm->domain->replaced = memmem(cmdline, len, VMM_MONITOR, strlen(VMM_MONITOR));
 	ret = vmm_args_read(cmdline, len, args, problem);
 	if (!ret && args->n > LIVE_ARGS_MAX)
 		ret = problem_set(problem, -E2BIG, "its command line is too long");

@@ -30,6 +30,8 @@ int live_domain_go_on(const struct live_work *w, struct live_vm *vm, struct prob
 
 /* live_domain_restore.c: before its QEMU starts, in that process, and when its guest runs. */
 int live_domain_prepare(const struct root *root, struct live_vm *vm, struct problem *problem);
+/* KVM as udev will have it, once it is loaded: QEMU's user is in that group. */
+void live_domain_open_kvm(void);
 /* A socket of its; or -errno. */
 int live_domain_listen(const struct live_vm *vm, const struct live_fd *fd);
 int live_domain_become(const struct live_vm *vm, char *const *argv);

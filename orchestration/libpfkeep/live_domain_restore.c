@@ -109,8 +109,7 @@ static int renew_token(const struct root *root, const struct live_vm *vm, struct
 	return ret ? ret : set_tokens(root, vm, &token, problem);
 }
 
-/* As udev will have it: QEMU's user is in that group. */
-static void open_kvm(void)
+void live_domain_open_kvm(void)
 {
 	char text[GROUP_MAX];
 	struct group group, *found = NULL;
@@ -124,7 +123,6 @@ int live_domain_prepare(const struct root *root, struct live_vm *vm, struct prob
 {
 	int ret = renew_token(root, vm, problem);
 
-	open_kvm();
 	return ret ? problem_prefix(problem, ret, "%s", vm->name) : 0;
 }
 

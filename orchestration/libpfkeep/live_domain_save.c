@@ -65,11 +65,6 @@ static int check_process(const struct live_work *w, const struct live_vm *vm, st
 	if (pid != vm->pid)
 		return problem_set(problem, -ESTALE, "libvirt has process %d for it, not %d",
 				   (int)pid, (int)vm->pid);
-	/* Seen once, the only time that it was tried: the next kernel's QEMU ended. */
-	if (vm->has_pf && vm->domain->replaced)
-		return problem_set(problem, -EOPNOTSUPP,
-				   "vmm-update has replaced its QEMU: a PF VM of which that is "
-				   "so may be lost; start it anew first");
 	if (virDomainGetState(a->dom, &state, NULL, 0) || state != VIR_DOMAIN_RUNNING)
 		return problem_set(problem, -EOPNOTSUPP, "it doesn't run");
 	return 0;

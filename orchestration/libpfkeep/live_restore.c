@@ -362,6 +362,7 @@ static int stage_attach(void *work, struct problem *problem)
 	if (w->kvm)
 		run_end(w->kvm, MODPROBE_MS);
 	w->kvm = 0;
+	live_domain_open_kvm();
 	ret = attach(work, true, problem);
 	return ret ? ret : attach(work, false, problem);
 }

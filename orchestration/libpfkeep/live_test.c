@@ -115,13 +115,7 @@ static void a_domain_of_libvirts_is_found(void **state)
 	assert_string_equal(live.vms[0].name, "red");
 	assert_non_null(live.vms[0].domain);
 	assert_true(live.vms[0].by_group);
-	assert_false(live.vms[0].domain->replaced);
 	assert_string_equal(live.vms[0].argv[3], "-object"); /* without -S and -incoming */
-	live_release(&live);
-	ADD(10, "/usr/bin/qemu\0-name\0guest=red\0" LIBVIRTS
-		"-chardev\0socket,id=pfkeep-monitor,fd=33\0");
-	assert_int_equal(live_find(&host.root, &live, &problem), 0);
-	assert_true(live.vms[0].domain->replaced);
 	live_release(&live);
 }
 

@@ -66,10 +66,9 @@ struct vmm_args;
 /* What a domain of libvirt's is, besides its QEMU. */
 struct live_domain {
 	char uuid[UUID_TEXT];
-	pid_t pid;     /* in the old kernel */
-	bool ends;     /* at a reset by its guest */
-	bool replaced; /* its QEMU took over from another, by vmm-update */
-	char *status;  /* libvirtd's account of it while it ran */
+	pid_t pid;    /* in the old kernel */
+	bool ends;    /* at a reset by its guest */
+	char *status; /* libvirtd's account of it while it ran */
 	struct vmm_model *model;
 	struct vmm_args *args; /* before the jump; what isn't in live_vm's argv */
 };
