@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tests/lab/harness/domain.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <cmocka.h>
 
 #include "tests/lab/harness/pfvm.h"
 
@@ -47,4 +52,16 @@ char *domain_tells(struct lab *lab, const char *domain)
 		"for f in */virtfn*; do [ ! -e $f ] || echo $f $(readlink $f); done\n"
 		"if [ -e /run/systemd/journal ]; then journalctl -k -o cat; else dmesg; fi | "
 		"grep -c 'igb.*: \\(Intel\\|added\\)' || :");
+}
+
+char *domain_command(const char *domain, const char *line)
+{
+	char *script;
+
+	if (asprintf(&script,
+		     "virsh -q qemu-agent-command --timeout 20 %s '{\"execute\":\"guest-exec\","
+		     "\"arguments\":{\"path\":\"/bin/sh\",\"arg\":[\"-c\",\"%s\"]}}' >&2 || :",
+		     domain, line) < 0)
+		fail_msg("no memory");
+	return script;
 }

@@ -14,5 +14,7 @@ void domain_is_managed(struct lab *lab, const char *domain);
  * gone or has other VFs; the caller frees.
  */
 char *domain_tells(struct lab *lab, const char *domain);
+/* A script that gives a line to its guest's shell, whose end nobody waits for; the caller frees. */
+char *domain_command(const char *domain, const char *line);
 
 #endif

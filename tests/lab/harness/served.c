@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "tests/lab/harness/domain.h"
 #include "tests/lab/harness/vfio.h"
 
 #define AGAIN_S	 20 /* from the PF's return to its tenants'; igbvf looks each 2 s */
@@ -116,13 +117,8 @@ void served_as_before(struct served *served)
 
 void served_tell_pf_vm(struct served *served, const char *line, const char *events)
 {
-	char *script;
+	char *script = domain_command(served->pf_vm, line);
 
-	if (asprintf(&script,
-		     "virsh -q qemu-agent-command --timeout 20 %s '{\"execute\":\"guest-exec\","
-		     "\"arguments\":{\"path\":\"/bin/sh\",\"arg\":[\"-c\",\"%s\"]}}' >&2 || :",
-		     served->pf_vm, line) < 0)
-		fail_msg("no memory");
 	free(events ? pfkeep_until(served->lab, EVENTS_S, script, events)
 		    : lab_run(served->lab, 60, "%s", script));
 	free(script);
