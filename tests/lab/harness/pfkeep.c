@@ -9,7 +9,6 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "tests/lab/harness/pf.h"
 #include "tests/lab/harness/sriov.h"
 
 #define IMAGE_DISK "/dev/disk/by-id/virtio-pf-image"
@@ -18,6 +17,7 @@
 #define PACKAGE	   "/run/pfkeep.deb"
 #define ADOPT_S	   420 /* pfkeepd itself gives a PF VM 300 s to boot */
 #define SERVES_S   180
+#define OWNERS_S   300 /* each domain is asked for its XML */
 
 /* modprobe finds it, as if DKMS had installed it: the kernel's own modules are read-only. */
 static void install_module(struct lab *lab)
@@ -50,9 +50,12 @@ void pfkeep_install(struct lab *lab)
 		"[ -e /sys/module/vfio_pci_sriov ]"));
 }
 
-char *pfkeep_adopt(struct lab *lab, const char *options)
+char *pfkeep_adopt(struct lab *lab, enum pf_kind kind, const char *options)
 {
-	char *pf = pf_find(lab, PF_IGB);
+	static const char *const drivers[] = {
+		[PF_IGB] = "igb", [PF_NVME] = "nvme", [PF_VIRTIO_NET] = "virtio_net"
+	};
+	char *pf = pf_find(lab, kind);
 
 	free(lab_run(lab, ADOPT_S,
 		     "for dom in $(virsh -q list --all --name | grep -v ^pfkeep-); do\n"
@@ -60,16 +63,16 @@ char *pfkeep_adopt(struct lab *lab, const char *options)
 		     "  virsh -q undefine $dom >&2 || :\n"
 		     "done\n"
 		     "if ! pfkeep pf show %s | grep -q '^driver  *vfio-pci-sriov$'; then\n"
-		     "  modprobe igb; udevadm settle; pfkeep pf adopt %s %s\n"
+		     "  modprobe %s; udevadm settle; pfkeep pf adopt %s %s\n"
 		     "fi",
-		     pf, options, pf));
+		     pf, drivers[kind], options, pf));
 	return pf;
 }
 
 char *pfkeep_adopted(struct lab *lab)
 {
 	pfkeep_install(lab);
-	return pfkeep_adopt(lab, "");
+	return pfkeep_adopt(lab, PF_IGB, "");
 }
 
 char *pfkeep_pf_vm(struct lab *lab)
@@ -160,7 +163,7 @@ void pfkeep_serve(struct lab *lab, struct tenant *tenant, const char *pf, unsign
 /* "BDF DOMAIN" of each VF that has an owner, and of each VF that a domain has in its XML. */
 static const char owners_script[] =
 	"cd /run/pfkeep-lab\n"
-	"pfkeep vf list --pf %s | while read -r vf bdf ids driver group domain; do\n"
+	"pfkeep vf list %s %s | while read -r vf bdf ids driver group domain; do\n"
 	"  echo \"$bdf $domain\"\n"
 	"done | grep '^0000:.* [^-]' >owned || :\n"
 	"vfs_of() { virsh -q dumpxml $2 $1 | sed -n '/<hostdev/,/<\\/hostdev>/{"
@@ -179,7 +182,7 @@ static const char owners_script[] =
 
 void pfkeep_assert_owners(struct lab *lab, const char *pf)
 {
-	free(lab_run(lab, 60, owners_script, pf));
+	free(lab_run(lab, OWNERS_S, owners_script, pf ? "--pf" : "", pf ? pf : ""));
 }
 
 /* By the first event it is known that none is missed from then on. */

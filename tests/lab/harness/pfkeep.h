@@ -4,6 +4,7 @@
 #define TESTS_LAB_HARNESS_PFKEEP_H
 
 #include "tests/lab/harness/lab.h"
+#include "tests/lab/harness/pf.h"
 #include "tests/lab/harness/tenant.h"
 
 /* Where pfkeepd looks for the PF VM's image. */
@@ -16,8 +17,11 @@ void pfkeep_install(struct lab *lab);
  * gone. In a lab that is kept up, one adoption serves many scenarios. The caller frees.
  */
 char *pfkeep_adopted(struct lab *lab);
-/* The same where pfkeep is installed already; the options are `pf adopt`'s, "" for none. */
-char *pfkeep_adopt(struct lab *lab, const char *options);
+/*
+ * The same of the first PF of a kind, where pfkeep is installed already; the options are `pf
+ * adopt`'s, "" for none.
+ */
+char *pfkeep_adopt(struct lab *lab, enum pf_kind kind, const char *options);
 /* The domain of its PF VM; the caller frees. */
 char *pfkeep_pf_vm(struct lab *lab);
 /* pfkeepd with these options of its own from now on, "" for none. */
@@ -51,7 +55,8 @@ void pfkeep_serve(struct lab *lab, struct tenant *tenant, const char *pf, unsign
 
 /*
  * Books, definitions and running domains agree: each VF has one owner, which is who has it
- * in its definition, and nobody else runs with it. While nothing is under way.
+ * in its definition, and nobody else runs with it. While nothing is under way. NULL: each VF of
+ * each PF; else there may be none of another PF.
  */
 void pfkeep_assert_owners(struct lab *lab, const char *pf);
 

@@ -129,7 +129,7 @@ static void a_tenant_is_served(void **state)
 	update_make_initramfs(&lab);
 	pfkeep_install(&lab);
 	free(lab_run(&lab, 120, "[ -e " IMAGE " ] || cp -a " PFKEEP_IMAGE " " IMAGE));
-	pf = pfkeep_adopt(&lab, "--vfs 3 --image " IMAGE);
+	pf = pfkeep_adopt(&lab, PF_IGB, "--vfs 3 --image " IMAGE);
 	pf_vm = pfkeep_pf_vm(&lab);
 	assert_int_equal(vfio_num_vfs(&lab, pf), VFS);
 	pfkeep_serve(&lab, &red, pf, 0, MAC);
