@@ -105,19 +105,21 @@ $(eval $(call unit_test,orch_metadata,$(L)/core_metadata_test.c $(ORCH_ALL) $(OR
 
 D := orchestration/pfkeepd
 ORCH_SERVICE := $(addprefix $(D)/,events.c interface.c methods.c metrics.c service.c uevents.c) $(L)/wire.c
+ORCH_WATCHER := $(addprefix $(D)/,backoff.c watcher.c)
 
+$(eval $(call unit_test,orch_backoff,$(D)/backoff_test.c $(D)/backoff.c))
 $(eval $(call unit_test,orch_service,$(D)/service_test.c $(ORCH_SERVICE) $(ORCH_ALL) $(ORCH_TESTING),\
 	$(ORCH_PKGS)))
 
 $(eval $(call unit_test,orch_vfcache,$(D)/vfcache_test.c $(D)/uevents.c $(addprefix $(L)/,vfcache.c vftable.c view.c) \
 	$(ORCH_TESTING) $(ORCH_NAMES) $(ORCH_PCI) $(ORCH_DOCTOR) $(L)/driver.c,$(ORCH_PKGS)))
-$(eval $(call program,bin/pfkeepd,$(D)/main.c $(D)/listener.c $(D)/watcher.c $(ORCH_SERVICE) $(ORCH_ALL),\
+$(eval $(call program,bin/pfkeepd,$(D)/main.c $(D)/listener.c $(ORCH_WATCHER) $(ORCH_SERVICE) $(ORCH_ALL),\
 	$(ORCH_PKGS) libsystemd,-lpthread))
 
 H := orchestration/hook
 $(eval $(call program,bin/pfkeep-hook,$(H)/main.c $(H)/hook.c $(L)/wire.c $(ORCH_ALL),$(ORCH_PKGS)))
 
-$(eval $(call unit_test,orch_parallel,$(D)/parallel_test.c $(D)/watcher.c $(ORCH_SERVICE) $(ORCH_ALL) $(ORCH_BED),\
+$(eval $(call unit_test,orch_parallel,$(D)/parallel_test.c $(ORCH_WATCHER) $(ORCH_SERVICE) $(ORCH_ALL) $(ORCH_BED),\
 	$(ORCH_PKGS) libsystemd,-lpthread))
 
 $(eval $(call unit_test,orch_daemon,$(sort $(D)/daemon_test.c $(H)/hook.c $(ORCH_CLI) $(ORCH_ALL) $(ORCH_TESTING) \

@@ -7,14 +7,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "orchestration/pfkeepd/backoff.h"
 #include "orchestration/pfkeepd/watcher.h"
 #include "pfkeep/agent.h"
 #include "pfkeep/cleanup.h"
 #include "pfkeep/virt.h"
 
-#define RECONNECT_S   1
-#define QUIET_S	      600 /* after which a PF VM's deaths are counted anew */
-#define BACKOFF_MAX_S 300
+#define RECONNECT_S 1
 
 enum kind { DEFINED, STOPPED, AGENT_UP, AGENT_DOWN, LIBVIRT_GONE };
 
@@ -27,8 +26,7 @@ struct happening {
 struct deaths {
 	struct deaths *next;
 	char uuid[UUID_TEXT];
-	unsigned int n;
-	time_t last;
+	struct backoff backoff;
 	time_t due;	   /* when it is started again; 0: nothing waits */
 	time_t mute_until; /* when its agent has been away for too long; 0: it isn't */
 };
@@ -167,23 +165,10 @@ static struct deaths *deaths_of(const char *uuid)
 	return deaths;
 }
 
-/* Seconds to wait: the first death in a long time is mended at once. */
-static time_t backoff(struct deaths *deaths)
-{
-	time_t now = now_s(), wait;
-
-	if (now - deaths->last > QUIET_S)
-		deaths->n = 0;
-	deaths->last = now;
-	wait = deaths->n ? (time_t)1 << (deaths->n < 10 ? deaths->n : 10) : 0;
-	deaths->n++;
-	return wait < BACKOFF_MAX_S ? wait : BACKOFF_MAX_S;
-}
-
 static int put_off(const struct record_pf *pf, struct problem *problem)
 {
 	struct deaths *deaths = deaths_of(pf->uuid);
-	time_t wait = backoff(deaths);
+	time_t wait = backoff_next(&deaths->backoff, now_s());
 	char name[BDF_TEXT];
 
 	deaths->due = wait ? now_s() + wait : 0;
@@ -191,7 +176,8 @@ static int put_off(const struct record_pf *pf, struct problem *problem)
 		return 0;
 	return problem_set(problem, -EAGAIN,
 			   "%s: its PF VM %.60s has ended %u times, it is started again in %jd s",
-			   bdf_format(&pf->bdf, name), pf->domain, deaths->n, (intmax_t)wait);
+			   bdf_format(&pf->bdf, name), pf->domain, deaths->backoff.n,
+			   (intmax_t)wait);
 }
 
 static bool is_mute(struct core *core, const struct record_pf *pf)
@@ -348,7 +334,7 @@ static int try_again(void *data, const struct record_pf *pf, struct problem *pro
 		return 0;
 	}
 	deaths = deaths_of(pf->uuid);
-	deaths->due = now_s() + backoff(deaths);
+	deaths->due = now_s() + backoff_next(&deaths->backoff, now_s());
 	return 0;
 }
 
