@@ -122,6 +122,11 @@ $(eval $(call program,bin/pfkeep-hook,$(H)/main.c $(H)/hook.c $(L)/wire.c $(ORCH
 $(eval $(call unit_test,orch_parallel,$(D)/parallel_test.c $(ORCH_WATCHER) $(ORCH_SERVICE) $(ORCH_ALL) $(ORCH_BED),\
 	$(ORCH_PKGS) libsystemd,-lpthread))
 
+# libvirt's test driver has no agents to hear of.
+$(eval $(call unit_test,orch_watcher,$(D)/watcher_test.c $(ORCH_WATCHER) $(ORCH_SERVICE) $(ORCH_ALL) $(ORCH_BED),\
+	$(ORCH_PKGS) libsystemd,-lpthread $(addprefix -Wl$(comma)--wrap=,virConnectDomainEventRegisterAny \
+	virDomainAttachDeviceFlags)))
+
 $(eval $(call unit_test,orch_daemon,$(sort $(D)/daemon_test.c $(H)/hook.c $(ORCH_CLI) $(ORCH_ALL) $(ORCH_TESTING) \
 	$(ORCH_LINE)),\
 	$(ORCH_CLI_PKGS)))

@@ -289,7 +289,10 @@ static int attend_pfvm(struct core *core, const struct record_pf *pf, enum kind 
 	deaths->mute_until = kind == AGENT_DOWN ? now_s() + core->config->agent_ms / 1000 : 0;
 	if (kind == STOPPED)
 		return revive(core, pf, problem);
-	return kind == AGENT_UP ? core_refresh_pf(core, &pf->bdf, problem) : 0;
+	/* If it has ended since, that is heard of next, and is what it is started for. */
+	return kind == AGENT_UP && virt_is_running(core->conn, pf->uuid)
+		       ? core_refresh_pf(core, &pf->bdf, problem)
+		       : 0;
 }
 
 static int attend_tenant(struct service *service, const char *uuid, enum kind kind)
