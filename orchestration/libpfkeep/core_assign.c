@@ -110,7 +110,8 @@ static int undo_claim(void *work, struct problem *problem)
 
 /*
  * Into the running domain: its QEMU has the token that it was started with, and an
- * object that holds it only if it was started with a VF.
+ * object that holds it only if it was started with a VF. Like a start it wants the PF
+ * to be ready: its driver isn't there to answer the VF's, nor is the VF set as recorded.
  */
 static int stage_attach(void *work, struct problem *problem)
 {
@@ -120,6 +121,9 @@ static int stage_attach(void *work, struct problem *problem)
 
 	if (virDomainIsActive(a->dom) != 1)
 		return 0;
+	ret = core_need_ready(a->core, &a->vf.claim.pf, problem);
+	if (ret)
+		return ret;
 	ret = token_read(a->core->root, a->vf.claim.uuid, &token, NULL);
 	if (ret)
 		return problem_set(problem, ret,

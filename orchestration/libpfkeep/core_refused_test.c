@@ -405,12 +405,37 @@ static void a_wrong_order_changes_nothing(void **state)
 	bed_teardown(NULL);
 }
 
+/* Nobody is there who would answer the driver of a VF that is new to its guest. */
+static void a_pf_vm_that_isnt_ready_gives_running_domains_nothing(void **state)
+{
+	CLEANUP(cleanup_free) char *before = NULL;
+	CLEANUP(cleanup_free) char *after = NULL;
+
+	bed_setup(NULL);
+	assigned();
+	assert_int_equal(bed_may_start("web"), 0);
+	assert_int_equal(virt_start(bed.core.conn, BED_WEB, NULL), 0);
+	unhear();
+	before = look();
+	assert_int_equal(core_assign(&bed.core, &bed_pf, 0, "web", NULL, &bed.problem), -EAGAIN);
+	assert_string_equal(bed.problem.text, "attach: " BED_PF ": its PF VM isn't ready");
+	after = look();
+	assert_string_equal(after, before);
+	/* One that is off is given it, and waits. */
+	assert_int_equal(core_assign(&bed.core, &bed_pf, 0, "sql", NULL, &bed.problem), 0);
+	assert_int_equal(bed_may_start("sql"), -EAGAIN);
+	assert_int_equal(core_refresh_pf(&bed.core, &bed_pf, &bed.problem), 0);
+	assert_int_equal(bed_may_start("sql"), 0);
+	bed_teardown(NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_agent_that_is_silent_changes_nothing),
 		cmocka_unit_test(an_agent_that_lies_changes_nothing),
 		cmocka_unit_test(a_wrong_order_changes_nothing),
+		cmocka_unit_test(a_pf_vm_that_isnt_ready_gives_running_domains_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
