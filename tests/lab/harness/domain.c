@@ -38,6 +38,14 @@ void domain_is_managed(struct lab *lab, const char *domain)
 		     domain));
 }
 
+void domain_kill(struct lab *lab, const char *domain)
+{
+	free(lab_run(lab, 60,
+		     "pid=$(cat /run/libvirt/qemu/%s.pid); kill -KILL $pid\n"
+		     "timeout 30 tail --pid=$pid -f /dev/null",
+		     domain));
+}
+
 /* A PF VM has no dmesg, the lab's small guest no journal. */
 char *domain_tells(struct lab *lab, const char *domain)
 {

@@ -9,6 +9,8 @@
 char *domain_process(struct lab *lab, const char *domain);
 /* It runs, and libvirt does all with it that an operator does, but for its end. */
 void domain_is_managed(struct lab *lab, const char *domain);
+/* As a crash of its QEMU: SIGKILL, and it is gone. */
+void domain_kill(struct lab *lab, const char *domain);
 /*
  * What its guest's agent tells of a boot, or of a PCI function that was probed again, has
  * gone or has other VFs; the caller frees.

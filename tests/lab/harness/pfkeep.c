@@ -201,6 +201,20 @@ char *pfkeep_until(struct lab *lab, unsigned int timeout_s, const char *script, 
 		       timeout_s, events, script, timeout_s);
 }
 
+/*
+ * Before systemd 258 its watchdog counts on while a unit is frozen. After a minute it would
+ * end pfkeepd, which, frozen, can't end, and, as it is to end, can't be thawed.
+ */
+void pfkeep_freeze(struct lab *lab)
+{
+	free(lab_run(lab, 60, "systemctl service-watchdogs no; systemctl freeze pfkeepd"));
+}
+
+void pfkeep_thaw(struct lab *lab)
+{
+	free(lab_run(lab, 60, "systemctl thaw pfkeepd"));
+}
+
 /* Looked at behind each event, the first of which says that none is missed from then on. */
 void pfkeep_wait_ready(struct lab *lab, const char *pf, unsigned int timeout_s)
 {

@@ -41,6 +41,10 @@ __attribute__((format(printf, 5, 6))) char *pfkeep_fails(struct lab *lab, unsign
  */
 char *pfkeep_until(struct lab *lab, unsigned int timeout_s, const char *script, const char *events);
 
+/* pfkeepd stands still, so that nobody mends what happens; it goes on. */
+void pfkeep_freeze(struct lab *lab);
+void pfkeep_thaw(struct lab *lab);
+
 /* Until pfkeepd is up and finds the PF ready: its VM answers, its VFs are set as recorded. */
 void pfkeep_wait_ready(struct lab *lab, const char *pf, unsigned int timeout_s);
 

@@ -14,6 +14,7 @@
 
 #define AGAIN_S	 20 /* from the PF's return to its tenants'; igbvf looks each 2 s */
 #define EVENTS_S 240
+
 char *served_pf_vm(const char *pf)
 {
 	char *name;

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "tests/lab/harness/bench.h"
+#include "tests/lab/harness/domain.h"
 #include "tests/lab/harness/lab.h"
 #include "tests/lab/harness/pfkeep.h"
 #include "tests/lab/harness/sriov.h"
@@ -82,12 +83,9 @@ static void its_death_costs_no_frame(void **state)
 	struct wire_flow flow;
 
 	assert_non_null(pf_vm);
-	free(lab_run(&lab, 60, "systemctl freeze pfkeepd"));
+	pfkeep_freeze(&lab);
 	flow = begin(0);
-	free(lab_run(&lab, 60,
-		     "pid=$(cat /run/libvirt/qemu/%s.pid); kill -KILL $pid\n"
-		     "timeout 30 tail --pid=$pid -f /dev/null",
-		     pf_vm));
+	domain_kill(&lab, pf_vm);
 	finish_whole(&flow, "PF VM killed");
 	flow = begin(5 * FRAMES);
 	finish_whole(&flow, "PF VM gone");
@@ -127,9 +125,8 @@ static void it_comes_back(void **state)
 {
 	struct wire_flow flow = begin(0);
 
-	free(lab_run(&lab, READY_S,
-		     "systemctl thaw pfkeepd\n"
-		     "timeout %d sh -c 'pfkeep events | grep -m1 pf-ready'",
+	pfkeep_thaw(&lab);
+	free(lab_run(&lab, READY_S, "timeout %d sh -c 'pfkeep events | grep -m1 pf-ready'",
 		     READY_S - 20));
 
 	struct wire_report r = wire_finish(&lab, &flow);

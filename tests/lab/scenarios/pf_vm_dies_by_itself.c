@@ -12,13 +12,15 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "tests/lab/harness/domain.h"
 #include "tests/lab/harness/served.h"
 #include "tests/lab/harness/sriov.h"
 #include "tests/lab/harness/vfio.h"
+#include "tests/lab/lib/consoles.h"
 
 #define READY_S 240
 #define END_S	120
-#define EVENTS	"/run/pfkeep-lab/consoles/vm-events.log"
+#define EVENTS	CONSOLES_DIR "/" CONSOLES_EVENTS
 
 static struct lab lab;
 static struct served served;
@@ -60,7 +62,7 @@ static void it_returns(const char *how)
 	struct wire_flow flow = served_flow(&served, 0);
 	char figure[96];
 
-	free(lab_run(&lab, 30, "systemctl thaw pfkeepd"));
+	pfkeep_thaw(&lab);
 	free(pfkeep_until(&lab, READY_S, ":", "pf-ready"));
 	snprintf(figure, sizeof(figure), "return after %s", how);
 	served_finish(&served, &flow, figure);
@@ -77,9 +79,8 @@ static void dies_of(const char *how, const char *line)
 	struct wire_flow flow;
 	char figure[96];
 
-	free(lab_run(&lab, 60,
-		     "systemctl freeze pfkeepd; cat /run/libvirt/qemu/%s.pid "
-		     ">/run/pfkeep-lab/pf-vm.pid",
+	pfkeep_freeze(&lab);
+	free(lab_run(&lab, 30, "cat /run/libvirt/qemu/%s.pid >/run/pfkeep-lab/pf-vm.pid",
 		     served.pf_vm));
 	flow = served_flow(&served, 0);
 	served_tell_pf_vm(&served, line, NULL);
@@ -98,15 +99,6 @@ static void a_panic_costs_no_frame(void **state)
 	dies_of("panic", "echo c >/proc/sysrq-trigger");
 }
 
-static char *qemu_pid(void)
-{
-	char *text = lab_run(&lab, 30, "echo PID $(cat /run/libvirt/qemu/%s.pid)", served.pf_vm);
-	char *pid = lab_field(text, "PID ");
-
-	free(text);
-	return pid;
-}
-
 /* systemd in its guest starts it again. */
 static void an_agent_that_comes_back_costs_no_frame(void **state)
 {
@@ -114,11 +106,11 @@ static void an_agent_that_comes_back_costs_no_frame(void **state)
 	char *before, *after;
 
 	assert_non_null(served.pf_vm);
-	before = qemu_pid();
+	before = domain_process(&lab, served.pf_vm);
 	flow = served_flow(&served, 0);
 	served_tell_pf_vm(&served, "kill -KILL $PPID", "pf-lost pf-ready");
 	served_finish_whole(&served, &flow, "agent killed");
-	after = qemu_pid();
+	after = domain_process(&lab, served.pf_vm);
 	assert_string_equal(after, before);
 	free(before);
 	free(after);
