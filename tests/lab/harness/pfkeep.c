@@ -192,10 +192,10 @@ char *pfkeep_until(struct lab *lab, unsigned int timeout_s, const char *script, 
 		       "fifo=$(mktemp -u); mkfifo $fifo\n"
 		       "timeout %u pfkeep events >$fifo & pid=$!\n"
 		       "trap 'kill $pid || :; rm $fifo' EXIT\n"
-		       "set -- %s\n"
-		       "while [ $# -gt 0 ] && read -r event rest; do\n"
-		       "  echo \"event: $event $rest\" >&2\n"
-		       "  case $event in begin) (%s\n);; $1) shift;; esac\n"
+		       "set -f; set -- %s\n"
+		       "while [ $# -gt 0 ] && read -r line; do\n"
+		       "  echo \"event: $line\" >&2\n"
+		       "  case $line in begin) (set +f\n%s\n);; $1|$1\\ *) shift;; esac\n"
 		       "done <$fifo\n"
 		       "[ $# = 0 ] || { echo \"no event $1 in %u s\" >&2; exit 1; }",
 		       timeout_s, events, script, timeout_s);

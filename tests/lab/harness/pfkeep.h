@@ -37,7 +37,8 @@ __attribute__((format(printf, 5, 6))) char *pfkeep_fails(struct lab *lab, unsign
 
 /*
  * Does this when the daemon's events are heard, and waits until these have come in this
- * order, others between them: "pf-lost pf-ready". What it printed, which the caller frees.
+ * order, others between them: "pf-lost pf-ready". A word is a pattern for what `pfkeep
+ * events` prints, "problem*ended?2?times*". What it printed, which the caller frees.
  */
 char *pfkeep_until(struct lab *lab, unsigned int timeout_s, const char *script, const char *events);
 
