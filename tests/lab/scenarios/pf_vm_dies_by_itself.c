@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A PF VM whose guest panics, or loses its agent, under traffic from the wire to a tenant. The
- * panic is a death like any other: it costs no frame, and pfkeepd starts the VM again without
- * the PF, which it is given when it is up. An agent that comes back costs nothing at all.
+ * A PF VM whose guest panics, runs out of memory, or loses its agent, under traffic from the
+ * wire to a tenant. The first two are deaths like any other: they cost no frame, and pfkeepd
+ * starts the VM again without the PF, which it is given when it is up. An agent that comes back
+ * costs nothing at all.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,9 +19,10 @@
 #include "tests/lab/harness/vfio.h"
 #include "tests/lab/lib/consoles.h"
 
-#define READY_S 240
-#define END_S	120
-#define EVENTS	CONSOLES_DIR "/" CONSOLES_EVENTS
+#define READY_S	 240
+#define UPDATE_S 300
+#define END_S	 240 /* memory runs out in some 40 s on a quiet machine */
+#define EVENTS	 CONSOLES_DIR "/" CONSOLES_EVENTS
 
 static struct lab lab;
 static struct served served;
@@ -117,6 +119,30 @@ static void an_agent_that_comes_back_costs_no_frame(void **state)
 	served_as_before(&served);
 }
 
+/* pfkeepd has looked at it again when libvirtd is back, which an update starts anew. */
+static void it_gets_another_qemu(void)
+{
+	char *script;
+
+	if (asprintf(&script, "pfkeep vmm-update --timeout 120 %s >&2", served.pf_vm) < 0)
+		fail_msg("no memory");
+	free(pfkeep_until(&lab, UPDATE_S, script, "pf-lost pf-ready"));
+	free(script);
+}
+
+/*
+ * tail keeps what it reads, and the kernel may not kill it, nor systemd, as it has left the
+ * agent's control group: in the end there is nobody else left. A QEMU that took over ends then,
+ * too, though its command line doesn't say so.
+ */
+static void memory_that_runs_out_costs_no_frame(void **state)
+{
+	assert_non_null(served.pf_vm);
+	it_gets_another_qemu();
+	dies_of("lack of memory", "echo 0 >/sys/fs/cgroup/cgroup.procs; "
+				  "echo -1000 >/proc/self/oom_score_adj; exec tail /dev/zero");
+}
+
 static void nothing_is_left_over(void **state)
 {
 	tenant_destroy(&lab, &served.tenant);
@@ -130,6 +156,7 @@ int main(void)
 		cmocka_unit_test(a_tenant_is_served),
 		cmocka_unit_test(a_panic_costs_no_frame),
 		cmocka_unit_test(an_agent_that_comes_back_costs_no_frame),
+		cmocka_unit_test(memory_that_runs_out_costs_no_frame),
 		cmocka_unit_test(nothing_is_left_over),
 	};
 
