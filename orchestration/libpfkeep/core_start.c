@@ -96,6 +96,19 @@ static bool has_vfs(const struct core *core, const struct record_pf *pf)
 	return !root_read_number(core->root, path, UINT16_MAX, &num) && num;
 }
 
+/* libvirt takes a moment to notice that a QEMU has ended; its agent is gone at once. */
+static bool is_heard(struct core *core, const struct record_pf *pf)
+{
+	struct core_agent agent;
+	bool heard;
+
+	if (core_agent_open(core, pf, false, &agent, NULL))
+		return false;
+	heard = !agent_ping(&agent.link, NULL);
+	core_agent_close(&agent);
+	return heard;
+}
+
 /*
  * It runs without the PF. If it can't be given it now (there is no room behind its
  * bridge, its kernel knows no hot-plug), it is started anew with it; unless it is on
@@ -113,15 +126,17 @@ static int give(struct core *core, const struct record_pf *pf, const char *xml,
 	ret = core_agent_wait(core, pf, &agent, problem);
 	if (ret)
 		return ret;
-	ret = virt_plug_pf(agent.dom, &why);
+	ret = core_blame_pf(&pf->bdf, virt_plug_pf(agent.dom, &why), &why);
 	core_agent_close(&agent);
 	plugged = !ret;
 	if (plugged)
 		ret = populate(core, pf, &why);
 	if (!ret)
 		return 0;
-	/* It has ended: whoever looks after it hears of that. */
-	if ((xml && plugged) || !virt_is_running(core->conn, pf->uuid))
+	/* It has ended, or is mute: whoever looks after it hears of that, and puts it off. */
+	if (!is_heard(core, pf))
+		return problem_set(problem, -ECONNABORTED, "%s", why.text);
+	if (xml && plugged)
 		return problem_set(problem, ret, "%s", why.text);
 	core_tell_whole(core, &pf->bdf, why.text);
 	ret = virt_stop(core->conn, pf->uuid, problem);

@@ -23,7 +23,7 @@ static void check_serves(uint16_t vfs)
 	assert_string_equal(bed.guest.ip, "link set dev ens2 up");
 }
 
-static bool can_plug;
+static bool can_plug, dies_when_plugged;
 static char plugged[1024]; /* the XML of what was */
 
 int __real_virDomainAttachDeviceFlags(virDomainPtr dom, const char *xml, unsigned int flags);
@@ -32,6 +32,11 @@ int __wrap_virDomainAttachDeviceFlags(virDomainPtr dom, const char *xml, unsigne
 /* libvirt's test driver plugs nothing in. */
 int __wrap_virDomainAttachDeviceFlags(virDomainPtr dom, const char *xml, unsigned int flags)
 {
+	/* Its QEMU has ended, and its agent with it; libvirt has yet to notice. */
+	if (dies_when_plugged) {
+		bed.guest.silent = true;
+		return -1;
+	}
 	if (!can_plug)
 		return __real_virDomainAttachDeviceFlags(dom, xml, flags);
 	assert_int_equal(flags, VIR_DOMAIN_AFFECT_LIVE);
@@ -138,6 +143,27 @@ static void a_pf_vm_that_cant_be_given_its_pf_starts_with_it(void **state)
 	can_plug = false;
 }
 
+static void one_that_ends_while_it_is_given_its_pf_isnt_started_with_it(void **state)
+{
+	said[0] = '\0';
+	bed_must_adopt(3);
+	bed.core.tell = hear;
+	dies_when_plugged = true;
+	assert_int_equal(core_restart_pf(&bed.core, &bed_pf, &bed.problem), -ECONNABORTED);
+	assert_int_equal(strncmp(bed.problem.text, BED_PF ": ", strlen(BED_PF ": ")), 0);
+	assert_string_equal(said, "");
+	assert_false(has_pf(0));
+	dies_when_plugged = false;
+	/* It ends, is heard of, and starts again. */
+	bed.guest.silent = false;
+	bed_stop(BED_VM);
+	can_plug = true;
+	assert_int_equal(core_start_pf(&bed.core, &bed_pf, &bed.problem), 0);
+	assert_string_equal(said, "");
+	check_serves(3);
+	can_plug = false;
+}
+
 /* As libvirt does it in the moments in which the VM hasn't its PF. */
 static void a_pf_vm_boots_whatever_was_saved_of_it(void **state)
 {
@@ -162,6 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_pf_vm_is_given_a_pf_with_vfs_when_it_is_up),
 		T(a_pf_vm_that_cant_be_given_its_pf_starts_with_it),
+		T(one_that_ends_while_it_is_given_its_pf_isnt_started_with_it),
 		T(a_pf_vm_boots_whatever_was_saved_of_it),
 	};
 
