@@ -64,7 +64,8 @@ void pf_host_set_vlan(struct lab *lab, const char *pf, unsigned int vf, unsigned
 /*
  * The n-th VF is the controller that `nvme list-secondary` numbers n + 1; -a 8
  * assigns queues (-r 0) and interrupts (-r 1) to it while it is offline, -a 9
- * brings it online. The namespace n + 2 was made detached.
+ * brings it online. The namespace n + 2 was made detached; once attached it stays so,
+ * while a reset of the PF takes the rest away.
  */
 const char pf_nvme_vf_script[] =
 	"cd " SYS "/$1; dev=/dev/$(ls nvme); vfs=$(($2 + 1))\n"
@@ -76,7 +77,9 @@ const char pf_nvme_vf_script[] =
 	"nvme virt-mgmt $dev -c $cntlid -r 0 -a 8 -n 2\n"
 	"nvme virt-mgmt $dev -c $cntlid -r 1 -a 8 -n 2\n"
 	"nvme virt-mgmt $dev -c $cntlid -a 9 -r 0 -n 0\n"
-	"nvme attach-ns $dev -n $(($2 + 2)) -c $cntlid\n";
+	"ns=$(($2 + 2))\n"
+	"nvme attach-ns $dev -n $ns -c $cntlid || "
+	"nvme list-ctrl $dev -n $ns | grep -q \":$(printf %#x $cntlid)$\"\n";
 
 void pf_host_nvme_vf(struct lab *lab, const char *pf, unsigned int vf)
 {
