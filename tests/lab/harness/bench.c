@@ -43,6 +43,20 @@ void bench_flow(struct bench *bench, const char *figure, const struct wire_repor
 	bench_row(bench, name, (double)report->lost, "");
 }
 
+void bench_silence(struct bench *bench, const char *figure, const struct wire_report *report)
+{
+	double silence = (double)report->gap_ns / 1e9;
+	char name[128];
+
+	printf("# %s: %lld of %lld frames lost, longest silence %.2f s\n", figure,
+	       (long long)report->lost, (long long)report->sent, silence);
+	fflush(stdout);
+	snprintf(name, sizeof(name), "%s: longest silence", figure);
+	bench_row(bench, name, silence, "s");
+	snprintf(name, sizeof(name), "%s: frames lost", figure);
+	bench_row(bench, name, (double)report->lost, "frames");
+}
+
 int bench_save(struct bench *bench, const char *name)
 {
 	struct json_object *all = json_object_new_object();

@@ -16,6 +16,8 @@ struct bench bench_open(void);
 void bench_row(struct bench *bench, const char *figure, double value, const char *unit);
 /* The account of a flow: round trip and loss become rows. */
 void bench_flow(struct bench *bench, const char *figure, const struct wire_report *report);
+/* Of one that is interrupted: what is lost and the longest silence are said, and rows. */
+void bench_silence(struct bench *bench, const char *figure, const struct wire_report *report);
 /* Writes the file if any figure was taken; ends the bench. */
 int bench_save(struct bench *bench, const char *name);
 

@@ -64,24 +64,11 @@ struct wire_flow served_flow(struct served *served, unsigned int count)
 	return flow;
 }
 
-static void say(struct served *served, const struct wire_report *r, const char *figure)
-{
-	char name[128];
-
-	printf("# %s: %lld of %lld frames lost, longest silence %.2f s\n", figure,
-	       (long long)r->lost, (long long)r->sent, (double)r->gap_ns / 1e9);
-	fflush(stdout);
-	snprintf(name, sizeof(name), "%s: longest silence", figure);
-	bench_row(&served->bench, name, (double)r->gap_ns / 1e9, "s");
-	snprintf(name, sizeof(name), "%s: frames lost", figure);
-	bench_row(&served->bench, name, (double)r->lost, "frames");
-}
-
 void served_finish_whole(struct served *served, const struct wire_flow *flow, const char *figure)
 {
 	struct wire_report r = wire_finish(served->lab, flow);
 
-	say(served, &r, figure);
+	bench_silence(&served->bench, figure, &r);
 	wire_assert_whole(&r);
 	wire_report_free(&r);
 }
@@ -90,7 +77,7 @@ void served_finish(struct served *served, const struct wire_flow *flow, const ch
 {
 	struct wire_report r = wire_finish(served->lab, flow);
 
-	say(served, &r, figure);
+	bench_silence(&served->bench, figure, &r);
 	wire_report_free(&r);
 }
 
