@@ -12,10 +12,10 @@ $(foreach s,$(SCENARIOS),$(eval $(call program,lab/scenarios/$(s),tests/lab/scen
 	$(HARNESS) $(LAB_CLIENT),json-c,-lcmocka)))
 
 # Not in each check: too long, or not yet seen to pass.
-LONG_SCENARIOS := bad_domain_xml cpr_keeps_vfs host_reboot libvirtd_restart live_update \
-	live_update_libvirt operator_story parallel_starts_on_two_pfs parallel_tenants \
-	pf_image_boots_as_pf_vm pf_vm_death_on_nvme_and_virtio pf_vm_death_spares_vfs \
-	pf_vm_dies_by_itself \
+LONG_SCENARIOS := bad_domain_xml cpr_keeps_vfs host_driver_reload_takes_vfs host_reboot \
+	libvirtd_restart live_update live_update_libvirt operator_story parallel_starts_on_two_pfs \
+	parallel_tenants pf_image_boots_as_pf_vm pf_vm_death_on_nvme_and_virtio \
+	pf_vm_death_spares_vfs pf_vm_dies_by_itself \
 	pf_vm_is_killed_while_it_starts pf_vm_that_cant_serve pf_vm_upgrade \
 	pf_in_vm_is_as_fast tenant_life tenant_traffic token_required vfs_from_guest vmm_update
 
