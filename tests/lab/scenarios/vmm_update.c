@@ -298,6 +298,32 @@ static void daemons_may_die_in_the_middle(void **state)
 	}
 }
 
+/* What there is without: libvirt saves no VM that has a VF, so it ends and starts again. */
+static void a_start_anew_costs_the_tenant_this_much(void **state)
+{
+	struct wire_flow flow = begin(), after = flow;
+	struct wire_report r;
+	char *said;
+
+	assert_int_not_equal(lab_try(&lab, 60, &said, "virsh -q save red /run/red.save"), 0);
+	printf("# virsh save: %s", said);
+	free(said);
+	tenant_destroy(&lab, &red);
+	tenant_boot(&lab, &red);
+	free(tenant_wait(&lab, &red, TIMEOUT, TENANT_SERVES));
+	/* It begins when ARP has found the tenant: that is served again. */
+	after.id = 10 + flows++;
+	after.count = 2 * FRAMES;
+	wire_start(&lab, &after);
+	r = wire_finish(&lab, &after);
+	assert_true(r.received > 0);
+	wire_report_free(&r);
+	r = wire_finish(&lab, &flow);
+	assert_true(r.lost > 0);
+	bench_silence(&bench, "the tenant started anew", &r);
+	wire_report_free(&r);
+}
+
 /* After another start of its own it still has it right; and can end it. */
 static void libvirt_attaches_and_destroys(void **state)
 {
@@ -332,6 +358,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_take_over_is_refused),
 		cmocka_unit_test(a_failing_switch_leaves_the_old_qemu),
 		cmocka_unit_test(daemons_may_die_in_the_middle),
+		cmocka_unit_test(a_start_anew_costs_the_tenant_this_much),
 		cmocka_unit_test(libvirt_attaches_and_destroys),
 	};
 
