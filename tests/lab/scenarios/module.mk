@@ -80,6 +80,14 @@ soak-live-update: $(BUILD)/tests/run $(BUILD)/lab/scenarios/live_update lab-read
 	$(Q)LU_ROUNDS=$(or $(COUNT),10) $(RUN) --title live-update $(RUN_TALLY) --follow --timeout 7200 \
 		-- $(BUILD)/lab/scenarios/live_update
 
+# A campaign of orchestration.
+SOAK += vmm-update
+
+## soak-vmm-update: PF VM and tenant get another QEMU, COUNT (50) rounds under traffic
+soak-vmm-update: $(BUILD)/tests/run $(BUILD)/lab/scenarios/vmm_update lab-ready
+	$(Q)VMM_ROUNDS=$(or $(COUNT),50) $(RUN) --title vmm-update $(RUN_TALLY) --follow \
+		--timeout 14400 -- $(BUILD)/lab/scenarios/vmm_update
+
 ## soak-qemu-bisect: each patch for QEMU builds alone; checkpatch
 soak-qemu-bisect: $(BUILD)/tests/run $(BUILD)/lab/products
 	$(Q)$(RUN) --title qemu-bisect $(RUN_TALLY) --plain --follow --timeout 7200 -- \
