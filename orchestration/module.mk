@@ -31,7 +31,8 @@ ORCH_LIVE := $(addprefix $(L)/,live.c live_domain.c live_domain_record.c live_js
 ORCH_NEXT := $(addprefix $(L)/,initrd.c kernelimage.c unpack.c)
 ORCH_NEXT_PKGS := zlib liblzma libzstd
 ORCH_LIVE_OLD := $(addprefix $(L)/,cprstate.c live_check.c live_cmdline.c live_device.c live_domain_save.c live_early.c \
-	live_kind.c live_save.c live_take.c live_update.c live_vm.c) $(ORCH_NEXT) $(ORCH_LIVE)
+	live_kind.c live_machine_devices.c live_machine_save.c live_save.c live_take.c live_update.c \
+	live_vm.c) $(ORCH_NEXT) $(ORCH_LIVE)
 
 C := orchestration/pfkeep
 ORCH_DOMAIN := $(addprefix $(L)/,domain.c domain_edit.c domain_write.c uuid.c)
@@ -157,8 +158,18 @@ $(eval $(call program,bench/orch_scale,$(sort tests/bench/orch_scale.c $(ORCH_CL
 # Between QEMU's end and the jump, and after it. The first may be all that is left of a system.
 $(eval $(call program,bin/pfkeep-carry,$(O)/carry/main.c,,-static))
 $(eval $(call program,bin/pfkeep-restore,$(sort $(O)/restore/main.c $(L)/live_boot.c $(L)/live_domain_restore.c \
-	$(L)/live_restore.c $(L)/run.c $(ORCH_LIVE) $(L)/stages.c $(L)/pci.c $(L)/root.c $(L)/token.c $(L)/uuid.c \
-	$(ORCH_NAMES)),json-c libxml-2.0))
+	$(L)/live_machine_note.c $(L)/live_restore.c $(L)/run.c $(ORCH_LIVE) $(L)/stages.c $(L)/pci.c $(L)/root.c \
+	$(L)/token.c $(L)/uuid.c $(L)/vmm_threads.c $(ORCH_NAMES)),json-c libxml-2.0))
+ORCH_MACHINE := $(addprefix $(L)/,live_json.c live_machine.c live_machine_devices.c live_machine_group.c live_machine_save.c \
+	root.c uuid.c) $(ORCH_NAMES)
+
+# When D-Bus is there, before libvirtd.
+$(eval $(call program,bin/pfkeep-settle,$(O)/settle/main.c $(L)/live_machine_register.c $(ORCH_MACHINE),json-c libsystemd))
+$(eval $(call unit_test,orch_live_machine,$(sort $(L)/live_machine_test.c $(L)/vmm_threads.c \
+	$(ORCH_MACHINE) $(ORCH_LIVE) $(ORCH_TESTING)),json-c libxml-2.0,\
+	-Wl$(comma)--wrap=live_machine_devices_save))
+$(eval $(call install,pfkeep,755,$(BUILD)/bin/pfkeep-settle,$(SBINDIR)/pfkeep-settle))
+$(eval $(call install,pfkeep,644,$(O)/systemd/pfkeep-settle.service,$(LIBDIR)/systemd/system/pfkeep-settle.service))
 $(eval $(call install,pfkeep,755,$(BUILD)/bin/pfkeep-carry,$(SBINDIR)/pfkeep-carry))
 $(eval $(call install,pfkeep,755,$(BUILD)/bin/pfkeep-restore,$(SBINDIR)/pfkeep-restore))
 $(eval $(call install,pfkeep,644,$(O)/systemd/pfkeep-restore.service,$(LIBDIR)/systemd/system/pfkeep-restore.service))

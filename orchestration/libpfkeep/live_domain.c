@@ -2,6 +2,7 @@
 #include "orchestration/libpfkeep/live_domain.h"
 
 #include <errno.h>
+#include <json-c/json_object.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,7 @@ void live_domain_release(struct live_domain *domain)
 	if (domain->args)
 		vmm_args_release(domain->args);
 	free(domain->args);
+	json_object_put(domain->machine);
 	free(domain->status);
 	free(domain->model);
 	free(domain);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * "domain":{"uuid","pid","ends","status":XML,"uid","gid","umask","caps","groups":[],"env":[]}
+ * "domain":{"uuid","pid","ends","status":XML,"uid","gid","umask","caps","groups":[],"env":[],
+ *  "machine":{}}, the last as in live_machine.h, which its readers look at
  */
 #include <errno.h>
 #include <string.h>
@@ -37,6 +38,8 @@ void live_record_put_domain(struct json_object *vm, const struct live_domain *do
 	json_put_number(o, "pid", (uint64_t)domain->pid);
 	json_put_number(o, "ends", domain->ends);
 	json_put_text(o, "status", domain->status ? domain->status : "");
+	if (domain->machine)
+		json_object_object_add(o, "machine", json_object_get(domain->machine));
 	format_model(domain->model, o);
 }
 
@@ -96,7 +99,7 @@ static int parse_model(struct json_object *o, struct vmm_model *model)
 
 int live_record_get_domain(struct json_object *vm, struct live_domain **ret_domain)
 {
-	struct json_object *o, *status;
+	struct json_object *o, *status, *machine = NULL;
 	struct live_domain *domain;
 	char uuid[UUID_TEXT];
 	uint64_t pid, ends;
@@ -115,6 +118,10 @@ int live_record_get_domain(struct json_object *vm, struct live_domain **ret_doma
 		return -EBADMSG;
 	domain->pid = (pid_t)pid;
 	domain->ends = ends;
+	if (json_object_object_get_ex(o, "machine", &machine) &&
+	    !json_object_is_type(machine, json_type_object))
+		return -EBADMSG;
+	domain->machine = json_object_get(machine);
 	domain->status = strdup(json_object_get_string(status));
 	return domain->status ? parse_model(o, domain->model) : -ENOMEM;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * In the new kernel, before libvirtd runs. The QEMU that starts has the old one's user and
- * groups, but no mount namespace of its own, no control group of libvirt's and no label.
+ * groups, but no mount namespace of its own and no label; its control groups come later,
+ * from pfkeep-settle.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "orchestration/libpfkeep/live_domain.h"
+#include "orchestration/libpfkeep/live_machine.h"
 #include "orchestration/libpfkeep/vmm_model.h"
 #include "orchestration/libpfkeep/vmm_pty.h"
 #include "orchestration/libpfkeep/vmm_status.h"
@@ -224,6 +226,9 @@ int live_domain_account(const struct root *root, struct live_vm *vm, struct live
 		status.n_ptys = vmm_pty_list(list, ptys);
 		ret = vmm_status_restore(root, vm->name, vm->domain->status, &status, problem);
 	}
+	/* It runs without that, too. */
+	if (!ret)
+		live_machine_note(root, vm, qmp, NULL);
 	json_object_put(list);
 	return ret ? problem_prefix(problem, ret, "%s", vm->name) : 0;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "orchestration/libpfkeep/live_domain.h"
+#include "orchestration/libpfkeep/live_machine.h"
 #include "orchestration/libpfkeep/live_take.h"
 #include "orchestration/libpfkeep/vmm_args.h"
 #include "orchestration/libpfkeep/vmm_model.h"
@@ -232,6 +233,8 @@ static int note_process(const struct live_work *w, struct live_vm *vm, virDomain
 		ret = find_monitor(vm, problem);
 	if (!ret)
 		ret = vmm_status_read(w->root, vm->name, &d->status, problem);
+	if (!ret && (ret = live_machine_save(w->root, d->model->cgroup, &d->machine)))
+		problem_set(problem, ret, "its control groups can't be read: %s", strerror(-ret));
 	return ret;
 }
 

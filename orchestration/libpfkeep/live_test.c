@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,7 +206,7 @@ static const char domain[] =
 	"\"domain\":{\"uuid\":\"9f0c2f6e-3b1d-4a55-8e0a-0123456789ab\",\"pid\":77,\"ends\":1,"
 	"\"status\":\"<domstatus pid='77'/>\",\"uid\":64055,\"gid\":104,\"umask\":18,"
 	"\"caps\":0,\"groups\":[104,105],\"env\":[\"LC_ALL=C\",\"QEMU_CPR_EXEC_STATE=9\",\"HOME=/"
-	"x\"]},\"fds\":["
+	"x\"],\"machine\":{\"path\":\"/m\"}},\"fds\":["
 	"{\"number\":40,\"kind\":\"listen\",\"token\":0,\"path\":\"/run/a\",\"flags\":0},"
 	"{\"number\":41,\"kind\":\"file\",\"token\":0,\"path\":\"/run/b\",\"flags\":1},";
 
@@ -231,6 +232,10 @@ static void a_domain_of_libvirts_comes_back_as_it_was(void **state)
 	assert_int_equal(again.vms[0].domain->model->groups[1], 105);
 	assert_string_equal(again.vms[0].domain->model->env[1], "HOME=/x");
 	assert_null(again.vms[0].domain->model->env[2]);
+	assert_string_equal(json_object_to_json_string_ext(again.vms[0].domain->machine,
+							   JSON_C_TO_STRING_PLAIN |
+								   JSON_C_TO_STRING_NOSLASHESCAPE),
+			    "{\"path\":\"/m\"}");
 	assert_int_equal(again.vms[0].fds[0].kind, LIVE_LISTEN);
 	assert_string_equal(again.vms[0].fds[1].path, "/run/b");
 	assert_int_equal(again.vms[0].fds[1].flags, O_WRONLY);
@@ -248,6 +253,7 @@ static void a_bad_domain_is_refused(void **state)
 		{ "\"uid\":64055", "\"uid\":\"root\"" },
 		{ "\"groups\":[104", "\"groups\":[-1" },
 		{ "\"LC_ALL=C\"", "7" },
+		{ "{\"path\":\"/m\"}", "\"/m\"" },
 		{ "\"/run/a\"", "\"run/a\"" },
 		{ "\"path\":\"/run/b\",", "" },
 		{ "\"flags\":1", "\"flags\":512" },

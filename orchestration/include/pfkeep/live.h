@@ -60,15 +60,17 @@ struct live_phase {
 	uint64_t ticks;
 };
 
+struct json_object;
 struct vmm_model;
 struct vmm_args;
 
 /* What a domain of libvirt's is, besides its QEMU. */
 struct live_domain {
 	char uuid[UUID_TEXT];
-	pid_t pid;    /* in the old kernel */
-	bool ends;    /* at a reset by its guest */
-	char *status; /* libvirtd's account of it while it ran */
+	pid_t pid;		     /* in the old kernel */
+	bool ends;		     /* at a reset by its guest */
+	char *status;		     /* libvirtd's account of it while it ran */
+	struct json_object *machine; /* see live_machine.h; NULL: none */
 	struct vmm_model *model;
 	struct vmm_args *args; /* before the jump; what isn't in live_vm's argv */
 };
