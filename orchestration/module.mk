@@ -38,7 +38,7 @@ C := orchestration/pfkeep
 ORCH_DOMAIN := $(addprefix $(L)/,domain.c domain_edit.c domain_write.c uuid.c)
 # Another QEMU under a running domain.
 ORCH_VMM := $(addprefix $(L)/,agent.c base64.c stages.c token.c virt.c vmm_libvirtd.c vmm_old.c vmm_probe.c \
-	vmm_spawn.c vmm_update.c) $(ORCH_DOMAIN)
+	vmm_spawn.c vmm_threads.c vmm_update.c) $(ORCH_DOMAIN)
 ORCH_CLI := $(addprefix $(C)/,command.c command_adopt.c command_assign.c command_doctor.c \
 	command_live.c command_pf.c command_report.c command_vf.c command_vmm.c command_watch.c daemon.c report.c \
 	report_svg.c table.c) $(L)/vftable.c \

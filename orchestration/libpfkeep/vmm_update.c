@@ -20,6 +20,7 @@
 #include "orchestration/libpfkeep/vmm_pty.h"
 #include "orchestration/libpfkeep/vmm_spawn.h"
 #include "orchestration/libpfkeep/vmm_status.h"
+#include "orchestration/libpfkeep/vmm_threads.h"
 #include "pfkeep/cleanup.h"
 #include "pfkeep/domain.h"
 #include "pfkeep/qmp.h"
@@ -382,6 +383,8 @@ static int await_guest(struct update *u, struct problem *problem)
 		ret = qmp_await_running(&qmp, problem);
 	if (!ret)
 		ret = note_ptys(u, &qmp, problem);
+	if (!ret)
+		vmm_threads_place(&qmp, u->done->new);
 	qmp_close(&qmp);
 	return ret;
 }
