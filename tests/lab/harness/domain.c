@@ -73,3 +73,41 @@ char *domain_command(const char *domain, const char *line)
 		fail_msg("no memory");
 	return script;
 }
+
+void domain_use_machined(struct lab *lab)
+{
+	free(lab_run(lab, 120,
+		     "rm -f /etc/systemd/system/systemd-machined.service\n"
+		     "cat >/usr/share/dbus-1/system-services/org.freedesktop.machine1.service "
+		     "<<'EOS'\n[D-BUS Service]\nName=org.freedesktop.machine1\nExec=/bin/false\n"
+		     "User=root\nSystemdService=dbus-org.freedesktop.machine1.service\nEOS\n"
+		     "systemctl daemon-reload; systemctl reload dbus\n"
+		     "systemctl restart libvirtd; machinectl --no-legend --no-pager list >&2"));
+}
+
+void domain_limit(struct lab *lab, const char *domain)
+{
+	free(lab_run(lab, 60,
+		     "domain=%s\n"
+		     "virsh -q schedinfo $domain --live --set cpu_shares=200 >&2\n"
+		     "virsh -q memtune $domain --live --soft-limit 4194304 >&2\n"
+		     "virsh -q vcpupin $domain 0 0-2 --live >&2",
+		     domain));
+}
+
+char *domain_machine(struct lab *lab, const char *domain)
+{
+	return lab_run(
+		lab, 60,
+		"domain=%s\n"
+		"machinectl --no-legend --no-pager list | grep -e \"-$domain \" | tr -s ' '\n"
+		"virsh -q schedinfo $domain; virsh -q memtune $domain\n"
+		"pid=$(cat /run/libvirt/qemu/$domain.pid)\n"
+		"group=$(sed -n 's|^0::\\(/.*[.]scope\\)/.*|\\1|p' /proc/$pid/cgroup)\n"
+		"printf '%%s\\n' \"$group\"; cd \"/sys/fs/cgroup$group\"\n"
+		"find . -type d | sort\n"
+		"grep . cpu.weight libvirt/memory.high libvirt/*/cpuset.cpus\n"
+		"for thread in $(cat libvirt/vcpu0/cgroup.threads); do\n"
+		"grep ^CPU /proc/$pid/task/$thread/comm || :; done",
+		domain);
+}

@@ -19,4 +19,17 @@ char *domain_tells(struct lab *lab, const char *domain);
 /* A script that gives a line to its guest's shell, whose end nobody waits for; the caller frees. */
 char *domain_command(const char *domain, const char *line);
 
+/*
+ * A lab host does without systemd-machined, which costs seconds under emulation. With it
+ * libvirt makes each domain that starts from then on a machine of systemd's.
+ */
+void domain_use_machined(struct lab *lab);
+/* While it runs: what libvirt writes into its control groups. */
+void domain_limit(struct lab *lab, const char *domain);
+/*
+ * What systemd and libvirt say of it as a machine, and the control groups that it has, with
+ * what is set of them; the caller frees.
+ */
+char *domain_machine(struct lab *lab, const char *domain);
+
 #endif

@@ -90,6 +90,9 @@ char *update_jump(struct lab *lab, const struct wire_flow *over, const char *com
 	update_report_says(lab, "Live update: 2 VMs went on");
 	/* the boot is known in its parts */
 	update_report_says(lab, "\ninit ");
+	free(lab_run(lab, 60,
+		     "journalctl -b -u pfkeep-settle --no-pager -o cat >&2\n"
+		     "! systemctl -q is-failed pfkeep-settle"));
 	free(lab_run(lab, 60, "! dmesg | grep 'DMAR: .*fault' >&2"));
 	return log;
 }

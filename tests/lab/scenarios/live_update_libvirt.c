@@ -40,7 +40,7 @@
 
 /* What an update must not change. */
 struct look {
-	char *pf_vm, *tenant, *host;
+	char *pf_vm, *tenant, *host, *machines[2];
 };
 
 static struct lab lab;
@@ -64,6 +64,8 @@ static void look_free(struct look *look)
 	free(look->pf_vm);
 	free(look->tenant);
 	free(look->host);
+	free(look->machines[0]);
+	free(look->machines[1]);
 }
 
 static int teardown(void **state)
@@ -76,7 +78,7 @@ static int teardown(void **state)
 	return lab_down(&lab) || ret ? -1 : 0;
 }
 
-/* Both guests by their agents; the host's functions, by address and driver. */
+/* Both guests by their agents; the host's functions, by address and driver; both machines. */
 static struct look look(void)
 {
 	assert_non_null(pf_vm);
@@ -90,6 +92,7 @@ static struct look look(void)
 				"$(basename $(readlink $f/driver))\n"
 				"done",
 				pf),
+		.machines = { domain_machine(&lab, pf_vm), domain_machine(&lab, red.name) },
 	};
 }
 
@@ -101,6 +104,8 @@ static void assert_goes_on(void)
 	assert_string_equal(now.pf_vm, before.pf_vm);
 	assert_string_equal(now.tenant, before.tenant);
 	assert_string_equal(now.host, before.host);
+	assert_string_equal(now.machines[0], before.machines[0]);
+	assert_string_equal(now.machines[1], before.machines[1]);
 	assert_int_equal(vfio_num_vfs(&lab, pf), VFS);
 	look_free(&now);
 }
@@ -127,6 +132,7 @@ static void a_tenant_is_served(void **state)
 {
 	update_keep_files(&lab);
 	update_make_initramfs(&lab);
+	domain_use_machined(&lab);
 	pfkeep_install(&lab);
 	free(lab_run(&lab, 120, "[ -e " IMAGE " ] || cp -a " PFKEEP_IMAGE " " IMAGE));
 	pf = pfkeep_adopt(&lab, PF_IGB, "--vfs 3 --image " IMAGE);
@@ -134,8 +140,10 @@ static void a_tenant_is_served(void **state)
 	assert_int_equal(vfio_num_vfs(&lab, pf), VFS);
 	pfkeep_serve(&lab, &red, pf, 0, MAC);
 	flow_is_whole();
+	domain_limit(&lab, red.name);
 	before = look();
-	printf("# %s%s%s", before.pf_vm, before.tenant, before.host);
+	printf("# %s%s%s%s%s", before.pf_vm, before.tenant, before.host, before.machines[0],
+	       before.machines[1]);
 	fflush(stdout);
 }
 
@@ -325,6 +333,26 @@ static void settings_reach_the_pf_s_driver(void **state)
 	flow_is_whole();
 }
 
+/* Whatever it is, QEMU opens a file or a device for it, which its machine must allow. */
+static void a_device_comes_and_goes(void **state)
+{
+	assert_non_null(pf_vm);
+	free(lab_run(
+		&lab, 120,
+		"cat >/run/new.xml <<'EOX'\n"
+		"<channel type='unix'><target type='virtio' name='org.pfkeep.new'/>"
+		"</channel>\nEOX\n"
+		"virsh -q attach-device red /run/new.xml --live >&2\n"
+		"virsh -q dumpxml red | grep org.pfkeep.new >/run/had\n"
+		"alias=$(virsh -q dumpxml red | grep -A2 org.pfkeep.new |\n"
+		"  sed -n \"s|.*alias name='\\(.*\\)'.*|\\1|p\")\n"
+		"virsh -q detach-device-alias red $alias --live >&2\n"
+		"for i in $(seq 30); do\n"
+		"  virsh -q dumpxml red | grep -q org.pfkeep.new || exit 0\n"
+		"  virsh -q event red --event device-removed --timeout 1 >&2 || :; done; exit 1"));
+	assert_goes_on();
+}
+
 /* They have an iommufd now, and no group. */
 static void their_qemus_can_be_replaced(void **state)
 {
@@ -354,7 +382,10 @@ static void the_tenant_ends_and_starts_with_its_vf(void **state)
 	assert_non_null(pf);
 	free(lab_run(&lab, 60,
 		     "pid=$(cat /run/libvirt/qemu/red.pid)\n"
-		     "virsh -q destroy red >&2; [ ! -e /proc/$pid ]"));
+		     "group=$(sed -n 's|^0::\\(/.*[.]scope\\)/.*|\\1|p' /proc/$pid/cgroup)\n"
+		     "[ -d \"/sys/fs/cgroup$group/libvirt\" ]\n"
+		     "virsh -q destroy red >&2; [ ! -e /proc/$pid ]\n"
+		     "[ ! -e \"/sys/fs/cgroup$group/libvirt\" ]"));
 	tenant_boot(&lab, &red);
 	free(tenant_wait(&lab, &red, SERVES_S, TENANT_SERVES));
 	flow_is_whole();
@@ -400,6 +431,7 @@ int main(void)
 		cmocka_unit_test(libvirt_has_them_as_before),
 		cmocka_unit_test(pfkeepd_s_books_are_right),
 		cmocka_unit_test(settings_reach_the_pf_s_driver),
+		cmocka_unit_test(a_device_comes_and_goes),
 		cmocka_unit_test(their_qemus_can_be_replaced),
 		cmocka_unit_test(the_next_update_goes_on_from_the_initramfs),
 		cmocka_unit_test(the_tenant_ends_and_starts_with_its_vf),
