@@ -41,6 +41,7 @@ static int put_note(const struct root *root, const char *uuid, const char *text)
 	CLEANUP(cleanup_close) int fd = -1;
 	char path[128], tmp[128];
 	size_t len = strlen(text);
+	int ret;
 
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
 		if (mkdirat(root->fd, dirs[i],
@@ -52,9 +53,12 @@ static int put_note(const struct root *root, const char *uuid, const char *text)
 	fd = openat(root->fd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	if (write(fd, text, len) != (ssize_t)len)
-		return -EIO;
-	return renameat(root->fd, tmp, root->fd, path) ? -errno : 0;
+	ret = write(fd, text, len) == (ssize_t)len ? 0 : -EIO;
+	if (!ret && renameat(root->fd, tmp, root->fd, path))
+		ret = -errno;
+	if (ret)
+		unlinkat(root->fd, tmp, 0);
+	return ret;
 }
 
 int live_machine_note(const struct root *root, const struct live_vm *vm, struct live_qmp *qmp,
